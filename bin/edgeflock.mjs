@@ -1,0 +1,35 @@
+#!/usr/bin/env node
+// The `edgeflock` command. Plain JavaScript, so that an older Node can still say what is missing:
+// in a checkout it runs the TypeScript sources with the project's own Node 24, installed it runs dist/.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const compiled = new URL("../dist/cli/main.js", import.meta.url);
+const source = new URL("../cli/main.ts", import.meta.url);
+const isCheckout = existsSync(source);
+const major = Number(process.versions.node.split(".")[0]);
+
+if (major >= 24) {
+  await import((isCheckout ? source : compiled).href);
+} else {
+  const node = localNode();
+  if (!node) {
+    console.error(`edgeflock needs Node 24 or newer; this is ${process.version}. Run "npm install" here, or install Node 24.`);
+    process.exit(1);
+  }
+  const child = spawnSync(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
+  if (child.signal) process.kill(process.pid, child.signal);
+  process.exit(child.status ?? 1);
+}
+
+/** @returns {string | undefined} the Node that the devDependency "node" brings */
+function localNode() {
+  try {
+    const path = createRequire(import.meta.url).resolve("node/bin/node");
+    return existsSync(path) ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,42 @@
+// Entry of the `edgeflock` command: finds the subcommand, loads only its module, prints errors for people.
+import { Command } from "commander";
+import { VisibleError } from "../model/visible-error.ts";
+import { COMMANDS, type CommandModule } from "./command-table.ts";
+
+/** Runs one command line; resolves to the process's exit code. */
+async function main(argv: string[]): Promise<number> {
+  const program = new Command("edgeflock")
+    .description("Declare, build and flash fleets of ESP32 devices.")
+    .showHelpAfterError("(--help shows how to use it)")
+    .exitOverride();
+  const wanted = argv.find((word) => !word.startsWith("-"));
+  for (const entry of COMMANDS) {
+    if (entry.name === wanted) program.addCommand(((await entry.load()) as CommandModule).command());
+    else program.command(entry.name).description(entry.summary);
+  }
+  await program.parseAsync(argv, { from: "user" });
+  return 0;
+}
+
+function report(error: unknown): number {
+  if (error instanceof VisibleError) {
+    console.error(error.message);
+    if (error.hint) console.error(`→ ${error.hint}`);
+    return error.exitCode;
+  }
+  // commander has already printed its own message
+  if (error instanceof Error && "code" in error && String(error.code).startsWith("commander.")) {
+    return "exitCode" in error ? Number(error.exitCode) : 1;
+  }
+  console.error(error);
+  return 70;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode ||= code;
+  },
+  (error) => {
+    process.exitCode = report(error);
+  },
+);

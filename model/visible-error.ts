@@ -1,0 +1,16 @@
+/**
+ * An error that the user can mend. It is printed as its message and hint, without a stack trace,
+ * and ends the command with `exitCode`. Everything else that is thrown is a defect of ours.
+ */
+export class VisibleError extends Error {
+  /** What to do about it, one sentence. */
+  readonly hint: string | undefined;
+  readonly exitCode: number;
+
+  constructor(message: string, options: { hint?: string; exitCode?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "VisibleError";
+    this.hint = options.hint;
+    this.exitCode = options.exitCode ?? 1;
+  }
+}
