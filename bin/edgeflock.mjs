@@ -16,10 +16,14 @@ if (major >= 24) {
 } else {
   const node = localNode();
   if (!node) {
-    console.error(`edgeflock needs Node 24 or newer; this is ${process.version}. Run "npm install" here, or install Node 24.`);
+    console.error(
+      `edgeflock needs Node 24 or newer; this is ${process.version}. Run "npm install" here, or install Node 24.`,
+    );
     process.exit(1);
   }
-  const child = spawnSync(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
+  const child = spawnSync(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: "inherit",
+  });
   if (child.signal) process.kill(process.pid, child.signal);
   process.exit(child.status ?? 1);
 }

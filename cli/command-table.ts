@@ -14,13 +14,49 @@ export interface CommandEntry {
 }
 
 export const COMMANDS: CommandEntry[] = [
-  { name: "doctor", summary: "show every tool, where it came from and what is missing", load: () => import("./commands/doctor.ts") },
-  { name: "cluster", summary: "start, stop and inspect the embedded Kubernetes", load: () => import("./commands/cluster.ts") },
-  { name: "pulumi", summary: "run pulumi with Edgeflock's environment", load: () => import("./commands/pulumi.ts") },
-  { name: "kubectl", summary: "run kubectl against the embedded Kubernetes", load: () => import("./commands/kubectl.ts") },
-  { name: "explain", summary: "show a device's settings and where each came from", load: () => import("./commands/explain.ts") },
-  { name: "schema", summary: "write the JSON Schema of the manifests, for editors", load: () => import("./commands/schema.ts") },
-  { name: "nvs", summary: "generate, encrypt, decode and compare NVS images", load: () => import("./commands/nvs.ts") },
-  { name: "partitions", summary: "read, write and check partition tables", load: () => import("./commands/partitions.ts") },
-  { name: "virtual-device", summary: "run a virtual ESP32 that esptool can flash", load: () => import("./commands/virtual-device.ts") },
+  {
+    name: "doctor",
+    summary: "show every tool, where it came from and what is missing",
+    load: () => import("./commands/doctor.ts"),
+  },
+  {
+    name: "cluster",
+    summary: "start, stop and inspect the embedded Kubernetes",
+    load: () => import("./commands/cluster.ts"),
+  },
+  {
+    name: "pulumi",
+    summary: "run pulumi with Edgeflock's environment",
+    load: () => import("./commands/pulumi.ts"),
+  },
+  {
+    name: "kubectl",
+    summary: "run kubectl against the embedded Kubernetes",
+    load: () => import("./commands/kubectl.ts"),
+  },
+  {
+    name: "explain",
+    summary: "show a device's settings and where each came from",
+    load: () => import("./commands/explain.ts"),
+  },
+  {
+    name: "schema",
+    summary: "write the JSON Schema of the manifests, for editors",
+    load: () => import("./commands/schema.ts"),
+  },
+  {
+    name: "nvs",
+    summary: "generate, encrypt, decode and compare NVS images",
+    load: () => import("./commands/nvs.ts"),
+  },
+  {
+    name: "partitions",
+    summary: "read, write and check partition tables",
+    load: () => import("./commands/partitions.ts"),
+  },
+  {
+    name: "virtual-device",
+    summary: "run a virtual ESP32 that esptool can flash",
+    load: () => import("./commands/virtual-device.ts"),
+  },
 ];
