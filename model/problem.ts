@@ -1,0 +1,53 @@
+// Problems of a user's manifests, with the place they stand at. Pure; touches nothing.
+import { VisibleError } from "./visible-error.ts";
+
+/** One thing that is wrong in a manifest. `line` and `column` count from 1; column in UTF-16 units, as editors do. */
+export interface Problem {
+  file: string;
+  line: number;
+  column: number;
+  /** Dotted path inside the document, such as `spec.selector.matchLabels`; empty for the document itself. */
+  path: string;
+  message: string;
+  /** What was probably meant. */
+  suggestion?: string;
+}
+
+/** More problems than this are counted, not printed: a wrong namespace in 10,000 devices should not scroll for ever. */
+const PRINTED = 100;
+
+/** `stacks/demo/devices.yaml:12:7 spec.settigns: unknown field; did you mean "settings"?` */
+export function formatProblem(problem: Problem): string {
+  const place = `${problem.file}:${problem.line}:${problem.column}`;
+  const path = problem.path === "" ? "" : ` ${problem.path}:`;
+  const suggestion = problem.suggestion === undefined ? "" : `; did you mean "${problem.suggestion}"?`;
+  return `${place}${path} ${problem.message}${suggestion}`;
+}
+
+/** Everything that is wrong with a set of manifests, in one error. */
+export class ProblemsError extends VisibleError {
+  readonly problems: Problem[];
+
+  constructor(problems: Problem[]) {
+    const lines = problems.slice(0, PRINTED).map(formatProblem);
+    if (problems.length > PRINTED) lines.push(`… and ${problems.length - PRINTED} more`);
+    lines.push(problems.length === 1 ? "1 problem" : `${problems.length} problems`);
+    super(lines.join("\n"));
+    this.name = "ProblemsError";
+    this.problems = problems;
+  }
+}
+
+/** Sorted by place, each said once. */
+export function tidyProblems(problems: Problem[]): Problem[] {
+  const seen = new Map<string, Problem>();
+  for (const problem of problems) seen.set(formatProblem(problem), problem);
+  return [...seen.values()].sort(
+    (a, b) => compareText(a.file, b.file) || a.line - b.line || a.column - b.column || compareText(a.path, b.path),
+  );
+}
+
+/** Order by code unit, the same on every machine and in every locale. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
