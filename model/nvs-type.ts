@@ -111,6 +111,7 @@ function parseBlob(value: PlainValue): Uint8Array {
   if (text.length % 4 !== 0 || bytes.toString("base64") !== text) {
     throw new NvsValueError("expected base64 text (blob), whole groups of four with their padding");
   }
-  if (bytes.length > NVS_BLOB_MAX) throw new NvsValueError(`expected a blob of at most ${NVS_BLOB_MAX} bytes`);
+  if (bytes.length > NVS_BLOB_MAX)
+    throw new NvsValueError(`expected a blob of at most ${NVS_BLOB_MAX} bytes`);
   return new Uint8Array(bytes);
 }

@@ -43,7 +43,8 @@ export function tidyProblems(problems: Problem[]): Problem[] {
   const seen = new Map<string, Problem>();
   for (const problem of problems) seen.set(formatProblem(problem), problem);
   return [...seen.values()].sort(
-    (a, b) => compareText(a.file, b.file) || a.line - b.line || a.column - b.column || compareText(a.path, b.path),
+    (a, b) =>
+      compareText(a.file, b.file) || a.line - b.line || a.column - b.column || compareText(a.path, b.path),
   );
 }
 

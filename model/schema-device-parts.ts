@@ -1,0 +1,181 @@
+// Parts of the cluster's and the class's schema: MQTT, firmware, configuration partition, sensors, encryption.
+// Pure; touches nothing.
+import { z } from "zod";
+import { NVS_STRING_MAX } from "./nvs-type.ts";
+import { settingKey } from "./schema-parts.ts";
+
+const HOST =
+  /^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
+const IPV6 = /^[0-9A-Fa-f:]{2,39}$/;
+
+const broker = z
+  .strictObject({
+    kind: z
+      .enum(["mosquitto", "external"])
+      .describe("`external`: a broker that somebody else runs; devices are only told how to reach it."),
+    host: z
+      .string()
+      .max(253)
+      .refine((host) => HOST.test(host) || (host.includes(":") && IPV6.test(host)), {
+        error: "must be a host name or an address, without scheme and port",
+      }),
+    port: z.int().min(1).max(65535).describe("Default 8883 with TLS, 1883 without.").optional(),
+    tls: z.boolean().describe("Plain MQTT has to be asked for with `tls: false`.").default(true),
+  })
+  .meta({ title: "Broker" });
+
+/** MQTT levels without wildcards, "$" and ".": safe in an ACL pattern, a topic, a path and a shell. */
+const TOPIC = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
+const PEM = /^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n*)+$/;
+
+export const mqtt = z
+  .strictObject({
+    broker,
+    topicRoot: z
+      .string()
+      .max(128)
+      .regex(TOPIC, 'must be MQTT levels of letters, digits, "-" and "_" with "/" between, without wildcards')
+      .describe("Every device publishes and subscribes below `<topicRoot>/<device>`."),
+    ca: z
+      .string()
+      .max(NVS_STRING_MAX, `must fit an NVS string: at most ${NVS_STRING_MAX} characters`)
+      .regex(PEM, "must be certificates in PEM form")
+      .describe("Certificate, or chain, that signs the broker's; PEM text.")
+      .optional(),
+  })
+  .meta({ title: "MQTT" });
+
+const relativeFolder = z
+  .string()
+  .min(1)
+  .max(500)
+  .regex(/^[^\p{Cc}\\]+$/u, "must be a path with / and without control characters")
+  .refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), {
+    error: "must be a folder inside the project, relative to it",
+  });
+
+export const firmware = z
+  .strictObject({
+    builder: z
+      .strictObject({
+        name: z
+          .string()
+          .max(63)
+          .regex(
+            /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
+            "must be the name of a builder, such as native or prebuilt",
+          )
+          .describe("Builder, such as `native` or `prebuilt`."),
+        args: z
+          .record(z.string().min(1).max(200), z.json())
+          .describe("Arguments of the builder.")
+          .default({}),
+        source: relativeFolder
+          .describe("Folder with the firmware's sources, for builders that take one.")
+          .optional(),
+      })
+      .meta({ title: "Firmware builder" }),
+    secrets: z
+      .array(settingKey)
+      .max(100)
+      .describe(
+        "Secrets of the class or its cluster that the build reads; a change of one rebuilds the firmware.",
+      )
+      .default([]),
+  })
+  .meta({ title: "Firmware" });
+
+/** Partitions that belong to the firmware or the bootloader. */
+const FOREIGN_PARTITIONS = ["nvs", "nvs_keys", "nvs_key", "otadata", "phy_init", "factory", "ota_0", "ota_1"];
+const PAGE = 4096;
+
+export const partition = z
+  .strictObject({
+    label: z
+      .string()
+      .max(16, "a partition's label has at most 16 characters")
+      .regex(/^[A-Za-z0-9_-]+$/, 'is made of letters, digits, "_" and "-"')
+      .refine(
+        (label) => !FOREIGN_PARTITIONS.includes(label),
+        "belongs to the firmware; the configuration has a partition of its own",
+      )
+      .describe("Label of the configuration partition; its offset comes from the class's partition table.")
+      .default("cfg"),
+    size: z
+      .int()
+      .min(3 * PAGE, "NVS needs at least three pages, 0x3000")
+      .max(0x80000, "must be at most 0x80000: the image lives in a Kubernetes Secret")
+      .multipleOf(PAGE, "must be a multiple of 0x1000, the page of NVS")
+      .describe("Size in bytes, such as 0x6000.")
+      .default(0x6000),
+  })
+  .meta({ title: "Configuration partition" });
+
+export const sensors = z
+  .array(
+    z.strictObject({
+      name: z
+        .string()
+        .max(32)
+        .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'is made of a-z, 0-9 and "-"'),
+      driver: z
+        .string()
+        .max(32)
+        .regex(/^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/, 'is made of a-z, 0-9, "_" and "-"'),
+      unit: z
+        .string()
+        .max(16)
+        .regex(/^\P{Cc}*$/u, "must not contain control characters")
+        .optional(),
+    }),
+  )
+  .max(64)
+  .superRefine((list, context) => {
+    const seen = new Set<string>();
+    for (const [index, sensor] of list.entries()) {
+      if (seen.has(sensor.name)) {
+        context.addIssue({
+          code: "custom",
+          path: [index, "name"],
+          message: `a sensor "${sensor.name}" is there already`,
+        });
+      }
+      seen.add(sensor.name);
+    }
+  })
+  .describe("Drivers are compiled into the firmware; their pins, intervals and on/off are settings.");
+
+export const security = z
+  .strictObject({
+    nvsEncryption: z
+      .enum(["hmac", "flash"])
+      .describe(
+        "Encrypts the configuration image: keys from an eFuse (`hmac`) or an nvs_keys partition (`flash`).",
+      )
+      .optional(),
+    flashEncryption: z.boolean().describe("The boards run with flash encryption.").default(false),
+  })
+  .meta({ title: "Security" });
+
+/** Chips with an HMAC peripheral: SOC_HMAC_SUPPORTED in components/soc/<chip> of ESP-IDF. */
+const HMAC_CHIPS = ["esp32s2", "esp32s3", "esp32c3", "esp32c5", "esp32c6", "esp32h2", "esp32p4"];
+
+/** Why an NVS encryption would protect nothing on this chip, or undefined. */
+export function securityProblem(
+  chip: string,
+  security:
+    | { nvsEncryption?: "hmac" | "flash" | undefined; flashEncryption?: boolean | undefined }
+    | undefined,
+): string | undefined {
+  if (security?.nvsEncryption === "hmac" && !HMAC_CHIPS.includes(chip)) {
+    return `${chip} has no HMAC peripheral to keep the key in; use "flash" together with flashEncryption: true`;
+  }
+  if (security?.nvsEncryption === "flash" && security.flashEncryption !== true) {
+    return (
+      "without flash encryption the nvs_keys partition would lie in the clear beside the data, which protects " +
+      "nothing; set flashEncryption: true" +
+      (HMAC_CHIPS.includes(chip) ? ' or use "hmac"' : "")
+    );
+  }
+  return undefined;
+}

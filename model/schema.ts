@@ -1,0 +1,166 @@
+// The schemas of the four kinds: the one source of manifest checks, argument types, JSON Schema and CRDs.
+// Pure; touches nothing.
+import { z } from "zod";
+import { API_VERSION, type Kind } from "./names.ts";
+import { firmware, mqtt, partition, security, securityProblem, sensors } from "./schema-device-parts.ts";
+import type { mappingEntry, plainValue, secretSource } from "./schema-parts.ts";
+import { dnsLabel, mapping, metadata, secrets, selector, type settingKey, settings } from "./schema-parts.ts";
+
+export const CHIPS = [
+  "esp32",
+  "esp32s2",
+  "esp32s3",
+  "esp32c2",
+  "esp32c3",
+  "esp32c5",
+  "esp32c6",
+  "esp32c61",
+  "esp32h2",
+  "esp32p4",
+] as const;
+
+/** Namespaces that a fleet must not own: it would be deleted with the fleet. */
+const FOREIGN_NAMESPACES = /^(default|kube-.*)$/;
+
+export const devicesClusterSpec = z
+  .strictObject({
+    namespace: dnsLabel(63)
+      .refine(
+        (name) => !FOREIGN_NAMESPACES.test(name),
+        "belongs to Kubernetes itself; a fleet has a namespace of its own",
+      )
+      .describe("Kubernetes namespace that holds everything of this cluster; created with it."),
+    settings: settings.default({}),
+    secrets: secrets.default({}),
+    mqtt,
+    artifacts: z
+      .discriminatedUnion("kind", [
+        z.strictObject({
+          kind: z.literal("cluster").describe("In the cluster itself, as immutable ConfigMaps."),
+        }),
+        z.strictObject({
+          kind: z.literal("directory").describe("In a folder of this machine."),
+          path: z
+            .string()
+            .min(1)
+            .max(1000)
+            .regex(/^\P{Cc}+$/u, "must not contain control characters"),
+        }),
+      ])
+      .describe("Where firmware artefacts are kept.")
+      .default({ kind: "cluster" }),
+  })
+  .meta({
+    description:
+      "One site or customer: namespace, broker, cluster-wide settings and secrets, artefact store.",
+  });
+
+export const deviceClassSpec = z
+  .strictObject({
+    chip: z.enum(CHIPS).describe("The chip of the board."),
+    firmware,
+    config: z
+      .strictObject({
+        builder: z
+          .strictObject({ name: z.enum(["nvs"]) })
+          .describe("What makes the configuration image.")
+          .default({ name: "nvs" }),
+        partition: partition.prefault({}),
+        mapping: mapping.default([]),
+      })
+      .prefault({}),
+    settings: settings.default({}),
+    secrets: secrets.default({}),
+    sensors: sensors.default([]),
+    security: security.optional(),
+  })
+  .superRefine((spec, context) => {
+    const problem = securityProblem(spec.chip, spec.security);
+    if (problem) context.addIssue({ code: "custom", path: ["security", "nvsEncryption"], message: problem });
+  })
+  .meta({ description: "A kind of board and its firmware, with class-wide settings and secrets." });
+
+export const deviceGroupSpec = z
+  .strictObject({
+    selector,
+    priority: z
+      .int()
+      .min(-1_000_000)
+      .max(1_000_000)
+      .describe("Among groups that set the same key, the one with the higher priority wins.")
+      .default(0),
+    settings: settings.default({}),
+    secrets: secrets.default({}),
+    secret: z
+      .strictObject({ name: dnsLabel(63) })
+      .describe("Name of the group's Kubernetes Secret; default `<name>-device-group`.")
+      .optional(),
+  })
+  .meta({ description: "Devices picked by their labels, which share settings and secrets." });
+
+export const deviceSpec = z
+  .strictObject({
+    deviceClassReference: z.strictObject({ name: dnsLabel(63).describe("Name of the DeviceClass.") }),
+    data: settings.default({}),
+    secrets: secrets.default({}),
+    mapping: mapping.default([]),
+    credentials: z
+      .strictObject({
+        generation: z
+          .int()
+          .min(1)
+          .max(1_000_000)
+          .describe("Raise it by one to give the device new MQTT credentials.")
+          .default(1),
+      })
+      .prefault({}),
+  })
+  .meta({ description: "One board: its class, its own data and secrets, its MQTT identity." });
+
+function manifest<K extends Kind, S extends z.ZodType>(kind: K, spec: S) {
+  return z
+    .strictObject({
+      apiVersion: z.literal(API_VERSION),
+      kind: z.literal(kind),
+      metadata: metadata(kind),
+      spec,
+    })
+    .meta({ title: kind });
+}
+
+export const devicesCluster = manifest("DevicesCluster", devicesClusterSpec);
+export const deviceClass = manifest("DeviceClass", deviceClassSpec);
+export const deviceGroup = manifest("DeviceGroup", deviceGroupSpec);
+export const device = manifest("Device", deviceSpec);
+
+export const MANIFEST_SCHEMAS = {
+  DevicesCluster: devicesCluster,
+  DeviceClass: deviceClass,
+  DeviceGroup: deviceGroup,
+  Device: device,
+} as const;
+
+export type PlainValue = z.output<typeof plainValue>;
+export type SecretSource = z.output<typeof secretSource>;
+export type MappingEntry = z.output<typeof mappingEntry>;
+export type Selector = z.output<typeof selector>;
+export type SettingKey = z.output<typeof settingKey>;
+export type Chip = (typeof CHIPS)[number];
+
+export type DevicesClusterManifest = z.output<typeof devicesCluster>;
+export type DeviceClassManifest = z.output<typeof deviceClass>;
+export type DeviceGroupManifest = z.output<typeof deviceGroup>;
+export type DeviceManifest = z.output<typeof device>;
+export type Manifest = DevicesClusterManifest | DeviceClassManifest | DeviceGroupManifest | DeviceManifest;
+
+/** A spec with every default filled in, as a manifest's check gives it. */
+export type DevicesClusterSpec = z.output<typeof devicesClusterSpec>;
+export type DeviceClassSpec = z.output<typeof deviceClassSpec>;
+export type DeviceGroupSpec = z.output<typeof deviceGroupSpec>;
+export type DeviceSpec = z.output<typeof deviceSpec>;
+
+/** A spec as a person writes it: what has a default may be left out. */
+export type DevicesClusterSpecInput = z.input<typeof devicesClusterSpec>;
+export type DeviceClassSpecInput = z.input<typeof deviceClassSpec>;
+export type DeviceGroupSpecInput = z.input<typeof deviceGroupSpec>;
+export type DeviceSpecInput = z.input<typeof deviceSpec>;
