@@ -1,0 +1,20 @@
+// Renders the flash script of a device class. Reads only the shell files beside it; same input, same text.
+import { readFileSync } from "node:fs";
+import { renderHeader } from "./flash-script/header.ts";
+import type { FlashScriptInput } from "./flash-script/input.ts";
+
+export type { FlashScriptInput } from "./flash-script/input.ts";
+
+/** The script's parts, in the order in which they are put together; the last one runs it. */
+const PARTS = ["options", "common", "binary", "cluster", "artifact", "device", "board", "lease", "main"];
+
+/**
+ * The whole script, POSIX sh, without secrets.
+ * @throws VisibleError naming everything that is wrong with the input
+ */
+export function renderFlashScript(input: FlashScriptInput): string {
+  const parts = PARTS.map((part) =>
+    readFileSync(new URL(`flash-script/${part}.sh`, import.meta.url), "utf8"),
+  );
+  return [renderHeader(input), ...parts].join("\n");
+}
