@@ -15,6 +15,11 @@ export interface CommandEntry {
 
 export const COMMANDS: CommandEntry[] = [
   {
+    name: "demo",
+    summary: "bring up the demo fleet on the embedded Kubernetes",
+    load: () => import("./commands/demo.ts"),
+  },
+  {
     name: "doctor",
     summary: "show every tool, where it came from and what is missing",
     load: () => import("./commands/doctor.ts"),

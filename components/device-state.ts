@@ -1,0 +1,159 @@
+// From a device's plan and its secret values to the inputs of its provider: one readable property a setting,
+// and everything that the provider needs in one secret text. Pure.
+import { createHash } from "node:crypto";
+import { type DevicePayload, encodePayload } from "../dynamic-providers/device-payload.ts";
+import {
+  type ConfigPlan,
+  type FilledEntry,
+  fillDeviceConfig,
+  MQTT_PASSWORD_REF,
+} from "../model/device-config.ts";
+import { provenanceText, type ResolvedSetting } from "../model/resolve.ts";
+import { deriveBytes, deriveText, fingerprint } from "./derivation.ts";
+
+/** 43 characters of 62: 256 bits. */
+const PASSWORD_LENGTH = 43;
+/** Longer values are shown by their beginning and digest; the state keeps them once, in the secret text. */
+const LONGEST_SHOWN = 120;
+
+export interface DeviceStateInput {
+  device: string;
+  namespace: string;
+  generation: number;
+  username: string;
+  topic: string;
+  host: string;
+  port: number;
+  tls: boolean;
+  ca: string | undefined;
+  partition: { label: string; size: number };
+  encryption: "hmac" | "flash" | undefined;
+  plan: ConfigPlan;
+  settings: readonly ResolvedSetting<unknown>[];
+}
+
+export interface DeviceState {
+  /** For each secret setting what previews show of it: a keyed fingerprint, target and origin. */
+  fingerprints: Record<string, string>;
+  /** The `image` input of the provider. Secret. */
+  payload: string;
+}
+
+/**
+ * @param secrets values of the secret settings by key
+ * @param rootKey base64
+ * @throws VisibleError for a value that does not fit its type; the message names the key, never the value
+ */
+export function deviceState(
+  input: DeviceStateInput,
+  secrets: Record<string, string>,
+  rootKey: string,
+): DeviceState {
+  const { device, namespace, generation } = input;
+  const password = deriveText(
+    rootKey,
+    "mqtt-password",
+    [namespace, device, String(generation)],
+    PASSWORD_LENGTH,
+  );
+  const digestKey = deriveBytes(rootKey, "fingerprint", [namespace, device], 32);
+  const { entries } = fillDeviceConfig(input.plan, { ...secrets, [MQTT_PASSWORD_REF]: password }, digestKey);
+  const payload: DevicePayload = {
+    size: input.partition.size,
+    entries: entries.map((entry) => ({ ...entry, value: valueText(entry.value) })),
+    data: { ...credentials(input, password), ...mappedKeys(input.settings, secrets) },
+    ...(input.encryption && {
+      encryption: { scheme: input.encryption, key: nvsKey(input, input.encryption, rootKey) },
+    }),
+  };
+  const fingerprints = secretSettings(input).map((setting) => {
+    const value = fingerprint(rootKey, [namespace, device, setting.key], secrets[setting.key] ?? "");
+    return [propertyName(setting.key), describe(`secret ${value}`, setting)] as const;
+  });
+  return { fingerprints: Object.fromEntries(fingerprints), payload: encodePayload(payload) };
+}
+
+/** The properties that previews show in plain: identity, partition and the plain settings with their origin. */
+export function shownInPlain(input: DeviceStateInput): Record<string, string> {
+  const { partition } = input;
+  const settings = input.settings.flatMap((setting) =>
+    setting.secret || !reachesDevice(setting)
+      ? []
+      : [[propertyName(setting.key), describe(shortened(String(setting.value)), setting)] as const],
+  );
+  return {
+    mqtt: `${input.tls ? "mqtts" : "mqtt"}://${input.host}:${input.port} as ${input.username}, topic ${input.topic}`,
+    ...(input.ca !== undefined && { "mqtt.ca": shortened(input.ca) }),
+    partition: `${partition.label}, 0x${partition.size.toString(16)}${input.encryption ? `, encrypted (${input.encryption})` : ""}`,
+    generation: String(input.generation),
+    ...Object.fromEntries(settings),
+  };
+}
+
+/** Names of the properties in `fingerprints`: known before the values are, so that even a first preview shows them. */
+export function fingerprintNames(input: DeviceStateInput): string[] {
+  return secretSettings(input).map((setting) => propertyName(setting.key));
+}
+
+/** Whether a setting goes to the image or the Secret of the device at all. */
+export function reachesDevice(setting: ResolvedSetting<unknown>): boolean {
+  return setting.target !== undefined || setting.secretKey !== undefined;
+}
+
+function secretSettings(input: DeviceStateInput) {
+  return input.settings.filter((setting) => setting.secret && reachesDevice(setting));
+}
+
+function describe(value: string, setting: ResolvedSetting<unknown>): string {
+  const { target, secretKey } = setting;
+  const places = [
+    ...(target ? [`${target.namespace}/${target.key} (${target.type})`] : []),
+    ...(secretKey ? [secretKey] : []),
+  ];
+  return `${value} from ${provenanceText(setting.from)} → ${places.join(", ")}`;
+}
+
+function credentials(input: DeviceStateInput, password: string): Record<string, string> {
+  return {
+    MQTT_USERNAME: input.username,
+    MQTT_PASSWORD: password,
+    MQTT_HOST: input.host,
+    MQTT_PORT: String(input.port),
+    MQTT_TOPIC: input.topic,
+    ...(input.ca !== undefined && { MQTT_CA: input.ca }),
+  };
+}
+
+function mappedKeys(
+  settings: readonly ResolvedSetting<unknown>[],
+  secrets: Record<string, string>,
+): Record<string, string> {
+  const mapped = settings.flatMap((setting) => {
+    if (setting.secretKey === undefined) return [];
+    return [
+      [setting.secretKey, setting.secret ? (secrets[setting.key] ?? "") : String(setting.value)] as const,
+    ];
+  });
+  return Object.fromEntries(mapped);
+}
+
+/** The XTS keys (64 bytes) or the HMAC key (32 bytes) of this device alone, in base64. */
+function nvsKey(input: DeviceStateInput, scheme: "hmac" | "flash", rootKey: string): string {
+  const length = scheme === "hmac" ? 32 : 64;
+  return deriveBytes(rootKey, "nvs-keys", [input.namespace, input.device, scheme], length).toString("base64");
+}
+
+/** Settings without a dot get a prefix, so that none can be taken for a property of the resource itself. */
+function propertyName(key: string): string {
+  return key.includes(".") ? key : `setting.${key}`;
+}
+
+function shortened(text: string): string {
+  if (text.length <= LONGEST_SHOWN) return text;
+  const digest = createHash("sha256").update(text).digest("hex").slice(0, 12);
+  return `${text.slice(0, 40)}… (${text.length} characters, sha256 ${digest})`;
+}
+
+function valueText(value: FilledEntry["value"]): string {
+  return value instanceof Uint8Array ? Buffer.from(value).toString("base64") : String(value);
+}

@@ -1,0 +1,105 @@
+// A whole stack from its manifests: declares the clusters, then classes and groups, then devices.
+import type * as pulumi from "@pulumi/pulumi";
+import type { Documents, Located } from "../model/load-manifests.ts";
+import { type Problem, ProblemsError } from "../model/problem.ts";
+import type { Manifest, SecretSource } from "../model/schema.ts";
+import { Device } from "./device.ts";
+import { DeviceClass } from "./device-class.ts";
+import { DeviceGroup } from "./device-group.ts";
+import { DevicesCluster } from "./devices-cluster.ts";
+import { missingSecret } from "./secret-values.ts";
+
+export interface Fleet {
+  /** One POSIX shell script a class, by the class's name. */
+  flashScripts: Record<string, pulumi.Output<string>>;
+  /** For each DevicesCluster its namespace and what it holds. */
+  clusters: Record<string, { namespace: string; devices: number; classes: string[]; groups: string[] }>;
+}
+
+/**
+ * Declares everything. Resources are named `<namespace>/<name>`: where a manifest stands in which file plays no part.
+ *
+ * @throws ProblemsError naming, with file and line, every secret that has no value now
+ */
+export function declareFleet(documents: Documents): Fleet {
+  requireAllSecrets(documents);
+  const clusters = new Map<string, DevicesCluster>();
+  for (const { manifest } of documents.clusters) {
+    const { metadata, spec } = manifest;
+    clusters.set(
+      spec.namespace,
+      new DevicesCluster(metadata.name, { ...spec, metadata: metadataArgs(manifest) }),
+    );
+  }
+  const clusterOf = (manifest: Manifest) => clusterFor(manifest, clusters);
+  const fleet: Fleet = { flashScripts: {}, clusters: {} };
+  for (const cluster of clusters.values()) {
+    fleet.clusters[cluster.clusterName] = {
+      namespace: cluster.namespaceName,
+      devices: 0,
+      classes: [],
+      groups: [],
+    };
+  }
+  const summary = (cluster: DevicesCluster) => fleet.clusters[cluster.clusterName]!;
+  for (const { manifest } of documents.classes) {
+    const cluster = clusterOf(manifest);
+    const name = manifest.metadata.name;
+    const deviceClass = new DeviceClass(`${cluster.namespaceName}/${name}`, {
+      cluster,
+      ...manifest.spec,
+      metadata: metadataArgs(manifest),
+    });
+    fleet.flashScripts[clusters.size > 1 ? `${cluster.namespaceName}/${name}` : name] =
+      deviceClass.flashScript;
+    summary(cluster).classes.push(name);
+  }
+  for (const { manifest } of documents.groups) {
+    const cluster = clusterOf(manifest);
+    const name = manifest.metadata.name;
+    new DeviceGroup(`${cluster.namespaceName}/${name}`, {
+      cluster,
+      ...manifest.spec,
+      metadata: metadataArgs(manifest),
+    });
+    summary(cluster).groups.push(name);
+  }
+  for (const { manifest } of documents.devices) {
+    const cluster = clusterOf(manifest);
+    new Device(`${cluster.namespaceName}/${manifest.metadata.name}`, {
+      cluster,
+      ...manifest.spec,
+      metadata: metadataArgs(manifest),
+    });
+    summary(cluster).devices++;
+  }
+  return fleet;
+}
+
+/** Loading has checked that there is exactly one. */
+function clusterFor(manifest: Manifest, clusters: Map<string, DevicesCluster>): DevicesCluster {
+  const { namespace } = manifest.metadata;
+  const cluster = namespace === undefined ? [...clusters.values()][0] : clusters.get(namespace);
+  if (!cluster) throw new Error(`no DevicesCluster for ${manifest.kind} ${manifest.metadata.name}`);
+  return cluster;
+}
+
+function metadataArgs({ metadata }: Manifest) {
+  return { name: metadata.name, ...(metadata.labels && { labels: metadata.labels }) };
+}
+
+function requireAllSecrets(documents: Documents): void {
+  const problems: Problem[] = [];
+  for (const located of [documents.clusters, documents.classes, documents.groups, documents.devices].flat()) {
+    problems.push(...missingSecrets(located));
+  }
+  if (problems.length > 0) throw new ProblemsError(problems);
+}
+
+function missingSecrets({ manifest, file, line }: Located<Manifest>): Problem[] {
+  const secrets = Object.entries(manifest.spec.secrets as Record<string, SecretSource>);
+  return secrets.flatMap(([key, source]) => {
+    const message = missingSecret(source, [manifest.kind, manifest.metadata.name, key]);
+    return message === undefined ? [] : [{ file, line, column: 1, path: `spec.secrets.${key}`, message }];
+  });
+}

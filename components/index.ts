@@ -1,0 +1,6 @@
+// The TypeScript API: `import { DevicesCluster, DeviceClass, DeviceGroup, Device } from "edgeflock"`.
+export { Device, type DeviceArgs } from "./device.ts";
+export { DeviceClass, type DeviceClassArgs } from "./device-class.ts";
+export { DeviceGroup, type DeviceGroupArgs } from "./device-group.ts";
+export { DevicesCluster, type DevicesClusterArgs } from "./devices-cluster.ts";
+export { declareFleet, type Fleet } from "./fleet.ts";

@@ -1,0 +1,32 @@
+// What a device's provider needs beyond names: every value of the device, secret ones included, as one
+// secret string, so that the state holds one envelope a device. Touches nothing.
+import type { NvsType } from "../model/nvs-type.ts";
+
+/** One entry of the configuration image, its value as text (`parseNvsValue` reads it by its type). */
+export interface PayloadEntry {
+  namespace: string;
+  key: string;
+  type: NvsType;
+  value: string;
+}
+
+export interface DevicePayload {
+  /** Size of the configuration partition in bytes. */
+  size: number;
+  entries: PayloadEntry[];
+  /** Keys of the device's Secret besides the image: MQTT credentials and mapped settings. */
+  data: Record<string, string>;
+  encryption?: {
+    scheme: "hmac" | "flash";
+    /** Key material in base64: 64 bytes (ekey, tkey) for `flash`, the 32-byte HMAC key for `hmac`. */
+    key: string;
+  };
+}
+
+export function encodePayload(payload: DevicePayload): string {
+  return JSON.stringify(payload);
+}
+
+export function decodePayload(text: string): DevicePayload {
+  return JSON.parse(text) as DevicePayload;
+}

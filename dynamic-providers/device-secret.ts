@@ -1,0 +1,92 @@
+// A device's Kubernetes Secret, whole: credentials, mapped keys and the configuration image. Pure.
+import { createHash } from "node:crypto";
+import { entriesToCsv } from "../builders/nvs/csv.ts";
+import { encryptNvs, nvsKeysFromHmac, readKeyPartition, writeKeyPartition } from "../builders/nvs/encrypt.ts";
+import { generateNvs, type NvsEntry } from "../builders/nvs/generate.ts";
+import type { Owned } from "../kubernetes/owned-object.ts";
+import { deviceSecretName, objectLabels } from "../model/names.ts";
+import { parseNvsValue } from "../model/nvs-type.ts";
+import type { DevicePayload, PayloadEntry } from "./device-payload.ts";
+
+/** Annotation with the SHA-256 of `config.bin`, which the flash script checks. */
+export const CONFIG_DIGEST_ANNOTATION = "edgeflock.io/config-digest";
+/** Annotation with the digest of the settings, which the firmware announces as `edgeflock/config`. */
+export const SETTINGS_DIGEST_ANNOTATION = "edgeflock.io/settings-digest";
+
+export interface DeviceIdentity {
+  device: string;
+  class: string;
+  cluster: string;
+  namespace: string;
+}
+
+export interface DeviceSecret {
+  object: Owned;
+  /** `sha256:<hex>` of `config.bin`, encrypted where the class says so. */
+  configDigest: string;
+}
+
+/**
+ * Builds the Secret. Equal inputs give equal bytes.
+ *
+ * @throws NvsInputError, NvsValueError or VisibleError for values that no image can hold; no message contains a value
+ */
+export function deviceSecret(identity: DeviceIdentity, payload: DevicePayload): DeviceSecret {
+  const entries = payload.entries.map(toNvsEntry);
+  const image = generateNvs(entries, { size: payload.size });
+  const keys = encryptionKeys(payload);
+  const config = keys ? encryptNvs(image, keys.nvs) : image;
+  const configDigest = `sha256:${createHash("sha256").update(config).digest("hex")}`;
+  const settingsDigest = payload.entries.find(
+    (e) => e.namespace === "edgeflock" && e.key === "config",
+  )?.value;
+  const data: Record<string, string> = {
+    ...mapValues(payload.data, (text) => base64(Buffer.from(text))),
+    "config.bin": base64(config),
+    "config.csv": base64(Buffer.from(entriesToCsv(entries))),
+    ...(keys && { "nvs-keys.bin": base64(keys.file) }),
+  };
+  return {
+    configDigest,
+    object: {
+      apiVersion: "v1",
+      kind: "Secret",
+      type: "Opaque",
+      metadata: {
+        name: deviceSecretName(identity.device),
+        namespace: identity.namespace,
+        labels: objectLabels(identity),
+        annotations: {
+          [CONFIG_DIGEST_ANNOTATION]: configDigest,
+          ...(settingsDigest !== undefined && { [SETTINGS_DIGEST_ANNOTATION]: settingsDigest }),
+        },
+      },
+      data,
+    },
+  };
+}
+
+function toNvsEntry(entry: PayloadEntry): NvsEntry {
+  const { namespace, key, type, value } = entry;
+  return { namespace, key, type, value: parseNvsValue(type, value) };
+}
+
+function encryptionKeys(payload: DevicePayload) {
+  if (!payload.encryption) return undefined;
+  const key = Buffer.from(payload.encryption.key, "base64");
+  // The eFuse takes the bare HMAC key; an nvs_keys partition takes both XTS keys with their CRC.
+  if (payload.encryption.scheme === "hmac") return { nvs: nvsKeysFromHmac(key), file: key };
+  const nvs = readKeyPartition(key);
+  return { nvs, file: writeKeyPartition(nvs) };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+}
+
+function mapValues(
+  record: Record<string, string>,
+  change: (value: string) => string,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+}

@@ -1,0 +1,7 @@
+// What the stored `__provider` texts name: `edgeflock/dynamic-providers`. Paths and names here are permanent.
+import { deviceProvider } from "./device-provider.ts";
+import { firmwareProvider } from "./firmware-provider.ts";
+import { forPeople } from "./provider.ts";
+
+export const device = forPeople(deviceProvider);
+export const firmware = forPeople(firmwareProvider);

@@ -1,0 +1,53 @@
+// What the engine asks of a dynamic provider, with the types that our providers narrow. Touches nothing.
+
+/** Properties as they arrive: secrets in plain text, an unknown as `UNKNOWN`. */
+export type Props = Record<string, unknown>;
+
+/** How an unknown value shows in `check` and `diff` during a preview (@pulumi/pulumi, runtime/rpc.ts). */
+export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+export interface DynamicProvider<Inputs, Outputs> {
+  diff(
+    id: string,
+    olds: Outputs,
+    news: Inputs,
+  ): Promise<{ changes: boolean; replaces?: string[]; deleteBeforeReplace?: boolean }>;
+  create(inputs: Inputs): Promise<{ id: string; outs: Outputs }>;
+  update(id: string, olds: Outputs, news: Inputs): Promise<{ outs: Outputs }>;
+  /** Resolves to `{}` where the thing is gone. */
+  read(id: string, props: Outputs): Promise<{ id?: string; props?: Outputs }>;
+  delete(id: string, props: Outputs): Promise<void>;
+}
+
+/**
+ * Makes what goes wrong readable: the engine shows an error's message only, and the provider's
+ * process prints a stack beside it for everything that is not ours.
+ */
+export function forPeople<Inputs, Outputs>(
+  provider: DynamicProvider<Inputs, Outputs>,
+): DynamicProvider<Inputs, Outputs> {
+  const explain =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      try {
+        return await call(...args);
+      } catch (error) {
+        throw withHint(error);
+      }
+    };
+  return {
+    diff: explain(provider.diff),
+    create: explain(provider.create),
+    update: explain(provider.update),
+    read: explain(provider.read),
+    delete: explain(provider.delete),
+  };
+}
+
+function withHint(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const hint = "hint" in error && typeof error.hint === "string" ? ` ${error.hint}` : "";
+  const plain = new Error(`${error.message}${hint}`, { cause: error });
+  plain.stack = plain.message;
+  return plain;
+}

@@ -1,0 +1,15 @@
+// The Pulumi program: loads the stack's manifests, declares the fleet, exports its outputs.
+// A project of your own gets the same with `export * from "edgeflock/program"` in its index.ts.
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { declareFleet } from "./components/index.ts";
+import { visible } from "./components/visible.ts";
+import { loadManifests } from "./model/load-manifests.ts";
+import { readManifestFiles } from "./model/read-manifest-files.ts";
+
+const folder = new pulumi.Config("edgeflock").get("manifests") ?? join("stacks", pulumi.getStack());
+const fleet = visible(() => declareFleet(loadManifests(readManifestFiles(folder))));
+
+/** One POSIX shell script a device class: `pulumi stack output flashScripts --json`. */
+export const flashScripts = fleet.flashScripts;
+export const clusters = fleet.clusters;

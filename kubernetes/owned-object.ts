@@ -1,0 +1,57 @@
+// Objects that bear their owner's token: a create takes nobody else's, a delete deletes only its own.
+// So neither a rename nor a second stack on the same cluster can kill a successor. Asks the API server.
+import { VisibleError } from "../model/visible-error.ts";
+import { type KubernetesApi, KubernetesError, type KubernetesObject, type ObjectAddress } from "./api.ts";
+
+/** Annotation that holds `<project>/<stack>/<resource>`. */
+export const OWNER_ANNOTATION = "edgeflock.io/owner";
+
+export interface Owned extends ObjectAddress {
+  metadata: KubernetesObject["metadata"];
+  [field: string]: unknown;
+}
+
+/**
+ * Writes the object whole under the field manager, leaving fields of others alone.
+ *
+ * @throws VisibleError where an object of that name belongs to someone else, or to nobody
+ */
+export async function applyOwned(
+  api: KubernetesApi,
+  object: Owned,
+  owner: string,
+  fieldManager: string,
+): Promise<KubernetesObject> {
+  const live = await api.getOrUndefined(object);
+  if (live) refuseForeign(live, owner);
+  const metadata = {
+    ...object.metadata,
+    annotations: { ...object.metadata.annotations, [OWNER_ANNOTATION]: owner },
+    // With the UID the server refuses to write over an object that was made anew since it was read.
+    ...(live && { uid: live.metadata.uid }),
+  };
+  return api.apply<KubernetesObject>({ ...object, metadata }, { fieldManager, force: live !== undefined });
+}
+
+/** Deletes the object where it bears the owner's token; an object that is gone or another's is left alone. */
+export async function deleteOwned(api: KubernetesApi, address: ObjectAddress, owner: string): Promise<void> {
+  const live = await api.getOrUndefined<KubernetesObject>(address);
+  if (!live || live.metadata.annotations?.[OWNER_ANNOTATION] !== owner) return;
+  try {
+    await api.delete(address, live.metadata.uid === undefined ? {} : { uid: live.metadata.uid });
+  } catch (error) {
+    if (!(error instanceof KubernetesError) || ![404, 409].includes(error.status)) throw error;
+  }
+}
+
+function refuseForeign(live: KubernetesObject, owner: string): void {
+  const token = live.metadata.annotations?.[OWNER_ANNOTATION];
+  if (token === owner) return;
+  const where = `${live.kind} ${live.metadata.namespace ?? ""}/${live.metadata.name}`;
+  throw new VisibleError(
+    token === undefined
+      ? `${where} exists already and was not made by Edgeflock.`
+      : `${where} exists already and belongs to ${token}, not to ${owner}.`,
+    { hint: "Delete or rename one of the two; nothing was changed." },
+  );
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** What is too heavy for `npm test`: run by `npm run test:full`. */
+export default defineConfig({
+  test: {
+    include: ["test/e2e/full/**/*.test.ts"],
+    passWithNoTests: true,
+    fileParallelism: false,
+    testTimeout: 1_200_000,
+    hookTimeout: 1_200_000,
+  },
+});
