@@ -48,6 +48,27 @@ export function tidyProblems(problems: Problem[]): Problem[] {
   );
 }
 
+/** Somebody else's text for a message: quoted, cut, and without anything that could steer a terminal. */
+export function quote(text: string): string {
+  const cut = text.length > 80 ? `${text.slice(0, 79)}…` : text;
+  return JSON.stringify(cut).replace(
+    /[\p{C}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`,
+  );
+}
+
+/** `spec.mapping[0].key`; segments that are no plain words are quoted. */
+export function formatPath(segments: readonly PropertyKey[]): string {
+  return segments
+    .map((segment, index) => {
+      if (typeof segment === "number") return `[${segment}]`;
+      const text = String(segment);
+      if (!/^[\w./-]{1,320}$/.test(text)) return `[${quote(text)}]`;
+      return index === 0 ? text : `.${text}`;
+    })
+    .join("");
+}
+
 /** Order by code unit, the same on every machine and in every locale. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

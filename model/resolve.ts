@@ -2,7 +2,7 @@
 // Generic over what a secret is (S): a source from YAML, or a Pulumi output. Pure; touches nothing.
 import { type Kind, RESERVED_NVS_NAMESPACES } from "./names.ts";
 import { defaultNvsType, type NvsType, nvsValueProblem, type PlainValue } from "./nvs-type.ts";
-import { compareText } from "./problem.ts";
+import { compareText, formatPath } from "./problem.ts";
 import { checkDestinations, destination, type MappingEntry, type NvsTarget } from "./setting-target.ts";
 
 /** What one manifest (or component) says about a device's settings. */
@@ -206,7 +206,7 @@ function placeOf<S>(setting: ResolvedSetting<S>): { at: Provenance; segments: (s
 
 function problemAt<S>(holder: Holder<S>, key: string, message: string): ResolveProblem {
   const segments = settingSegments(holder.layer.kind, key, holder.secret);
-  return { path: segments.join("."), segments, at: holder.from, message };
+  return { path: formatPath(segments), segments, at: holder.from, message };
 }
 
 /** Where a setting stands in its manifest. A Device calls its plain settings `data`. */

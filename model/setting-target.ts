@@ -1,6 +1,7 @@
 // Where a setting goes: its namespace and key in NVS, its key in the device's Secret. Pure; touches nothing.
 import { DEVICE_SECRET_KEYS, RESERVED_NVS_NAMESPACES } from "./names.ts";
 import { NVS_NAME_MAX, type NvsType } from "./nvs-type.ts";
+import { formatPath } from "./problem.ts";
 
 /** An entry of a mapping: where one setting goes. */
 export interface MappingEntry {
@@ -67,7 +68,7 @@ export function checkDestinations<T extends Placed, At>(
   const secretKeys = new Map<string, string>();
   const report = (setting: T, message: string) => {
     const place = where(setting);
-    problems.push({ ...place, path: place.segments.join("."), message });
+    problems.push({ ...place, path: formatPath(place.segments), message });
   };
   for (const setting of settings) {
     if (setting.target) {

@@ -1,0 +1,70 @@
+// The text of a stack's manifests → checked manifests, or everything that is wrong with them at once.
+// Pure; touches nothing (read-manifest-files.ts reads the files).
+import { checkManifest } from "./check-manifest.ts";
+import { checkReferences } from "./check-references.ts";
+import { checkSettings } from "./check-settings.ts";
+import { Declared } from "./declared.ts";
+import { type Problem, ProblemsError, tidyProblems } from "./problem.ts";
+import { readYaml } from "./read-yaml.ts";
+import type {
+  DeviceClassManifest,
+  DeviceGroupManifest,
+  DeviceManifest,
+  DevicesClusterManifest,
+} from "./schema.ts";
+
+/** A manifest and where it stands; lines and columns count from 1. */
+export interface Located<T> {
+  manifest: T;
+  file: string;
+  line: number;
+  /** Position of a field, or of the nearest one above it that is there: for errors that are found later. */
+  at(path: readonly PropertyKey[]): { line: number; column: number };
+}
+
+export interface Documents {
+  clusters: Located<DevicesClusterManifest>[];
+  classes: Located<DeviceClassManifest>[];
+  groups: Located<DeviceGroupManifest>[];
+  devices: Located<DeviceManifest>[];
+}
+
+export interface LoadOptions {
+  /** Firmware builders that there are; where given, another name is a problem. */
+  firmwareBuilders?: readonly string[];
+}
+
+/**
+ * Reads, checks and links all manifests of a stack.
+ * @param files their text; `path` is what errors show
+ * @throws ProblemsError with everything found: syntax, schema, duplicates, references, membership, settings
+ */
+export function loadManifests(
+  files: readonly { path: string; text: string }[],
+  options: LoadOptions = {},
+): Documents {
+  const problems: Problem[] = [];
+  const declared = new Declared();
+  const releases: (() => void)[] = [];
+  let empty = files.length > 0;
+  for (const { path, text } of files) {
+    const yaml = readYaml(path, text);
+    problems.push(...yaml.problems);
+    releases.push(yaml.release);
+    empty &&= yaml.documents.length === 0 && yaml.problems.length === 0;
+    for (const document of yaml.documents) {
+      const checked = checkManifest(document);
+      problems.push(...checked.problems);
+      if (checked.manifest) declared.add(checked.manifest, document);
+      else declared.addBroken(checked.kind, document.value);
+    }
+    if (yaml.problems.length > 0) declared.isIncomplete = true;
+  }
+  if (empty)
+    problems.push({ file: files[0]!.path, line: 1, column: 1, path: "", message: "holds no manifest" });
+  problems.push(...checkReferences(declared, options));
+  problems.push(...checkSettings(declared));
+  if (problems.length > 0) throw new ProblemsError(tidyProblems(problems));
+  for (const release of releases) release();
+  return declared.documents();
+}
