@@ -3,7 +3,10 @@ import { defineConfig } from "vitest/config";
 /** What is too heavy for `npm test`: run by `npm run test:full`. */
 export default defineConfig({
   test: {
+    reporters: ["default", "json"],
+    outputFile: { json: ".edgeflock/test-results/full.json" },
     include: ["test/e2e/full/**/*.test.ts"],
+    globalSetup: ["test/e2e/global-setup.ts"],
     passWithNoTests: true,
     fileParallelism: false,
     testTimeout: 1_200_000,
