@@ -1,0 +1,100 @@
+// The firmware as a program of this host: its flash is a file, its log is standard output.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "../core/boot.h"
+#include "../core/report.h"
+#include "../core/text.h"
+#include "build_config.h"
+#include "flash_file.h"
+#include "options.h"
+
+namespace edgeflock {
+namespace {
+
+constexpr int kWrongUsage = 2;
+constexpr int kNoConfiguration = 3;
+constexpr int kFlashUnusable = 4;
+
+int fail(int code, const std::string &message) {
+  std::fprintf(stderr, "firmware: %s\n", message.c_str());
+  return code;
+}
+
+void print(const std::string &text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+bool readFile(const std::string &path, std::string &bytes) {
+  std::FILE *file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return false;
+  char block[65536];
+  size_t length = 0;
+  while ((length = std::fread(block, 1, sizeof block, file)) > 0) bytes.append(block, length);
+  const bool whole = std::ferror(file) == 0;
+  std::fclose(file);
+  return whole;
+}
+
+/// Reads one line of standard input, without its end. @return false at the end of input
+bool readLine(std::string &line) {
+  line.clear();
+  int byte = 0;
+  while ((byte = std::fgetc(stdin)) != EOF && byte != '\n') line += static_cast<char>(byte);
+  return byte != EOF || !line.empty();
+}
+
+bool printImage(const std::string &path, const Options &options) {
+  std::string bytes;
+  if (!readFile(path, bytes)) return false;
+  const NvsContents contents = readNvs(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size());
+  print("{" + contentsAsJson(contents, options.showValues) + "}\n");
+  return true;
+}
+
+int printImages(const Options &options) {
+  if (options.image != "-") {
+    return printImage(options.image, options) ? 0 : fail(kFlashUnusable, options.image + " cannot be read");
+  }
+  std::string path;
+  while (readLine(path)) {
+    if (!printImage(path, options)) return fail(kFlashUnusable, path + " cannot be read");
+  }
+  return 0;
+}
+
+void stay() {
+  std::signal(SIGTERM, [](int) { _exit(0); });
+  std::signal(SIGINT, [](int) { _exit(0); });
+  for (;;) pause();
+}
+
+int run(const Options &options) {
+  FlashFile flash;
+  const std::string problem = flash.open(options.flash);
+  if (!problem.empty()) return fail(kFlashUnusable, options.flash + ": " + problem);
+  const Boot result = boot(flash, kConfigLabel);
+  print(reportBoot(result, {kFirmwareVersion, kChip}, {options.json, options.showValues}));
+  if (!options.once) stay();
+  if (!result.flashProblem.empty()) return kFlashUnusable;
+  return result.identity.isKnown() ? 0 : kNoConfiguration;
+}
+
+}  // namespace
+}  // namespace edgeflock
+
+int main(int count, char **words) {
+  const edgeflock::Options options = edgeflock::parseOptions(count, words);
+  if (options.help) {
+    edgeflock::print(edgeflock::kUsage);
+    return 0;
+  }
+  if (!options.problem.empty()) {
+    return edgeflock::fail(edgeflock::kWrongUsage, options.problem + " (--help shows how to use it)");
+  }
+  return options.image.empty() ? edgeflock::run(options) : edgeflock::printImages(options);
+}
