@@ -1,8 +1,8 @@
 // One YAML document → one manifest, or what is wrong with it, said for people. Pure; touches nothing.
 import type { z } from "zod";
+import type { YamlDocument } from "./compose-yaml.ts";
 import { API_VERSION, KINDS, type Kind } from "./names.ts";
 import { formatPath, type Problem, quote } from "./problem.ts";
-import type { YamlDocument } from "./read-yaml.ts";
 import { MANIFEST_SCHEMAS, type Manifest } from "./schema.ts";
 import { fieldsAt } from "./schema-fields.ts";
 import { suggest } from "./suggest.ts";

@@ -1,10 +1,10 @@
 // The manifests of a stack while they are being checked: the good ones with their documents, and what is known of the
 // broken ones, so that one mistake is not reported again by everything that refers to it. Pure; touches nothing.
 import { problemAt } from "./check-manifest.ts";
+import type { YamlDocument } from "./compose-yaml.ts";
 import type { Documents, Located } from "./load-manifests.ts";
 import type { Kind } from "./names.ts";
 import type { Problem } from "./problem.ts";
-import type { YamlDocument } from "./read-yaml.ts";
 import type {
   DeviceClassManifest,
   DeviceGroupManifest,

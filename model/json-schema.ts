@@ -14,7 +14,7 @@ export function manifestJsonSchema(): Record<string, unknown> {
   const { oneOf, anyOf, $schema, definitions, ...rest } = z.toJSONSchema(any, {
     target: "draft-7",
     io: "input",
-    reused: "ref",
+    reused: "inline",
     unrepresentable: "throw",
   });
   const schemas = (oneOf ?? anyOf)!;
@@ -34,4 +34,17 @@ export function manifestJsonSchema(): Record<string, unknown> {
     definitions,
     ...rest,
   };
+}
+
+/** The schema as a file's text: lists of words on one line where they fit. */
+export function manifestJsonSchemaText(): string {
+  const text = JSON.stringify(manifestJsonSchema(), undefined, 2);
+  const compact = text.replace(
+    /^( *.*)\[\n\s+([^[\]{}]*?)\n\s+\](,?)$/gm,
+    (expanded, before, words, after) => {
+      const line = `${before}[${words.replace(/\s*\n\s+/g, " ")}]${after}`;
+      return line.length <= 110 ? line : expanded;
+    },
+  );
+  return `${compact}\n`;
 }
