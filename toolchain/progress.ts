@@ -29,57 +29,51 @@ export const quiet: Progress = {
 /** One updating line on a terminal; elsewhere a line at 2 s and then about every 15 s. */
 export function stderrProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
   return {
-    step: stream.isTTY ? terminalStep(stream) : plainStep(stream),
+    step: (title, work) => runStep(stream, title, work),
     say: (line) => void stream.write(`${line}\n`),
   };
 }
 
-function terminalStep(stream: NodeJS.WriteStream): Progress["step"] {
-  return async (title, work) => {
-    const started = Date.now();
-    let detail = "";
-    const draw = () => {
-      const text = `${title} … ${elapsed(started)}${detail ? `  ${detail}` : ""}`;
-      stream.write(`\r\x1b[K${text.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`);
-    };
-    const timer = setInterval(draw, 500);
-    draw();
-    let outcome = "stopped";
-    try {
-      const result = await work({ note: (text) => void (detail = oneLine(text)) });
-      outcome = "done";
-      return result;
-    } finally {
-      clearInterval(timer);
-      stream.write("\r\x1b[K");
-      if (Date.now() - started >= FIRST_LINE_AFTER)
-        stream.write(`${title}: ${outcome} after ${elapsed(started)}\n`);
-    }
+async function runStep<T>(
+  stream: NodeJS.WriteStream,
+  title: string,
+  work: (step: ProgressStep) => Promise<T>,
+): Promise<T> {
+  const started = Date.now();
+  let detail = "";
+  let seen = false;
+  const show = () => {
+    seen = true;
+    const text = `${title} … ${elapsed(started)}${detail ? `  ${detail}` : ""}`;
+    if (stream.isTTY) stream.write(`\r\x1b[K${text.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`);
+    else stream.write(`${text}\n`);
   };
-}
-
-function plainStep(stream: NodeJS.WriteStream): Progress["step"] {
-  return async (title, work) => {
-    const started = Date.now();
-    let detail = "";
-    let timer: NodeJS.Timeout;
-    let seen = false;
-    const line = () => {
-      seen = true;
-      stream.write(`${title} … ${elapsed(started)}${detail ? `  ${detail}` : ""}\n`);
-      timer = setTimeout(line, LINE_EVERY);
+  let again: NodeJS.Timeout | undefined;
+  const first = setTimeout(
+    () => {
+      show();
+      again = setInterval(show, stream.isTTY ? 500 : LINE_EVERY);
+    },
+    stream.isTTY ? 300 : FIRST_LINE_AFTER,
+  );
+  let outcome = "stopped";
+  try {
+    const step: ProgressStep = {
+      note(text) {
+        detail = oneLine(text);
+      },
     };
-    timer = setTimeout(line, FIRST_LINE_AFTER);
-    let outcome = "stopped";
-    try {
-      const result = await work({ note: (text) => void (detail = oneLine(text)) });
-      outcome = "done";
-      return result;
-    } finally {
-      clearTimeout(timer);
-      if (seen) stream.write(`${title}: ${outcome} after ${elapsed(started)}\n`);
+    const result = await work(step);
+    outcome = "done";
+    return result;
+  } finally {
+    clearTimeout(first);
+    clearInterval(again);
+    if (seen && stream.isTTY) stream.write("\r\x1b[K");
+    if (seen && Date.now() - started >= FIRST_LINE_AFTER) {
+      stream.write(`${title}: ${outcome} after ${elapsed(started)}\n`);
     }
-  };
+  }
 }
 
 /** Output of other programs is shown as text: no control characters reach the terminal. */

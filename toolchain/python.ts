@@ -1,9 +1,11 @@
 // Python programs in virtual environments of their own, made in the cache from requirements with hashes.
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import semver from "semver";
 import { VisibleError } from "../model/visible-error.ts";
 import { cacheEntry, contentKey } from "./cache-entry.ts";
+import { cacheFolder } from "./cache-folder.ts";
 import { findOnPath } from "./path-lookup.ts";
 import { type Progress, quiet } from "./progress.ts";
 import { runCommand, tryCommand } from "./run-command.ts";
@@ -62,21 +64,48 @@ export async function pythonEnvironment(
 ): Promise<PythonEnvironment> {
   const python = await findPython();
   if (!python) throw pythonMissing(name);
-  const { version } = PACKAGES[name];
-  const requirements = toolchainFile("python", `${name}.txt`);
-  const key = contentKey(await readFile(requirements, "utf8"), python.command, minorOf(python.version));
+  const { version, launchers } = PACKAGES[name];
   const progress = options.progress ?? quiet;
   const folder = await cacheEntry(
-    `python/${name}-${version}-${key}`,
+    await entryName(name, python),
     (partial) =>
       progress.step(`Installing ${name} ${version} from PyPI`, async (step) => {
         await makeVenv(python.command, join(partial, "venv"), options.signal);
-        await pipInstall(python.command, partial, requirements, (line) => step.note(line), options.signal);
-        await writeLaunchers(partial, PACKAGES[name].launchers);
+        await pipInstall(
+          python.command,
+          partial,
+          requirementsOf(name),
+          (line) => step.note(line),
+          options.signal,
+        );
+        await writeLaunchers(partial, launchers);
       }),
     { what: `${name} ${version}`, progress, signal: options.signal },
   );
-  return { python: venvPython(folder), bin: join(folder, "bin"), folder, version };
+  return describe(name, folder);
+}
+
+/** The same where it has been made already. */
+export async function pythonEnvironmentIfThere(name: PythonPackage): Promise<PythonEnvironment | undefined> {
+  const python = await findPython();
+  if (!python) return undefined;
+  const folder = join(cacheFolder(), await entryName(name, python));
+  return existsSync(folder) ? describe(name, folder) : undefined;
+}
+
+function describe(name: PythonPackage, folder: string): PythonEnvironment {
+  return { python: venvPython(folder), bin: join(folder, "bin"), folder, version: PACKAGES[name].version };
+}
+
+/** An environment belongs to its requirements and to the Python that it was made with. */
+async function entryName(name: PythonPackage, python: Python): Promise<string> {
+  const requirements = await readFile(requirementsOf(name), "utf8");
+  const key = contentKey(requirements, python.command, minorOf(python.version));
+  return `python/${name}-${PACKAGES[name].version}-${key}`;
+}
+
+function requirementsOf(name: PythonPackage): string {
+  return toolchainFile("python", `${name}.txt`);
 }
 
 /** The command that runs esptool: one from PATH that fits, else our own. */
