@@ -1,6 +1,10 @@
 // Small helpers around the protobuf messages of a resource provider. Pure.
+import * as grpc from "@grpc/grpc-js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
+import statusPb from "@pulumi/pulumi/proto/status_pb.js";
+import anyPb from "google-protobuf/google/protobuf/any_pb.js";
 import structPb from "google-protobuf/google/protobuf/struct_pb.js";
+import { serviceError } from "./plugin-server.ts";
 import type { Properties } from "./property-values.ts";
 
 export function properties(message: structPb.Struct | undefined): Properties {
@@ -32,4 +36,29 @@ export function propertyDiff(
   difference.setKind(KINDS[change][options.replaces ? 1 : 0]);
   difference.setInputdiff(options.inputDiff);
   return difference;
+}
+
+/**
+ * The error for a resource that exists but is not as it should be: the engine keeps its state, and tries
+ * again with the next update.
+ */
+export function initFailed(
+  error: unknown,
+  partial: { id: string; state: Properties; inputs?: Properties },
+): Error {
+  const described = serviceError(error);
+  const detail = new pb.ErrorResourceInitFailed();
+  detail.setId(partial.id);
+  detail.setProperties(struct(partial.state));
+  if (partial.inputs) detail.setInputs(struct(partial.inputs));
+  detail.setReasonsList([described.details ?? ""]);
+  const packed = new anyPb.Any();
+  packed.pack(detail.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
+  const status = new statusPb.Status();
+  status.setCode(grpc.status.UNKNOWN);
+  status.setMessage(described.details ?? "");
+  status.addDetails(packed);
+  const metadata = new grpc.Metadata();
+  metadata.set("grpc-status-details-bin", Buffer.from(status.serializeBinary()));
+  return Object.assign(new Error(described.details), { code: grpc.status.UNKNOWN, metadata });
 }
