@@ -1,5 +1,7 @@
 // What the engine asks of a dynamic provider, with the types that our providers narrow. Touches nothing.
 
+import { type ConfigureRequest, configure } from "./stack-connection.ts";
+
 /** Properties as they arrive: secrets in plain text, an unknown as `UNKNOWN`. */
 export type Props = Record<string, unknown>;
 
@@ -7,6 +9,7 @@ export type Props = Record<string, unknown>;
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 export interface DynamicProvider<Inputs, Outputs> {
+  configure?(request: ConfigureRequest): Promise<void>;
   diff(
     id: string,
     olds: Outputs,
@@ -36,6 +39,7 @@ export function forPeople<Inputs, Outputs>(
       }
     };
   return {
+    configure,
     diff: explain(provider.diff),
     create: explain(provider.create),
     update: explain(provider.update),

@@ -1,5 +1,5 @@
-// Where the stack's Kubernetes is, seen from a provider's process: reads the stack's configuration
-// (the engine hands it over as PULUMI_CONFIG) and checks that the cluster is the one that was meant.
+// Where the stack's Kubernetes is, seen from a provider's process: takes the stack's configuration from the
+// engine and checks that the cluster is the one that was meant. Asks the API server once.
 
 import { connect, type KubernetesApi } from "../kubernetes/api.ts";
 import { clusterUid } from "../kubernetes/cluster-uid.ts";
@@ -22,7 +22,7 @@ const connections = new Map<string, Promise<KubernetesApi>>();
  * @throws VisibleError where the kube-context leads to another cluster than the one the resource lives in
  */
 export function connectFor(inputs: ClusterInputs): Promise<KubernetesApi> {
-  const target = inputs.kubernetes ?? targetFromConfig(configured);
+  const target = inputs.kubernetes ?? targetFromConfig((key) => configured(key));
   const key = JSON.stringify([target, inputs.clusterUid]);
   let connection = connections.get(key);
   if (!connection) {
@@ -43,7 +43,17 @@ async function connectAndCheck(target: KubernetesTarget, uid: string): Promise<K
   );
 }
 
-function configured(key: string): string | undefined {
-  const config = JSON.parse(process.env.PULUMI_CONFIG ?? "{}") as Record<string, string>;
-  return config[`edgeflock:${key}`] ?? config[`edgeflock:config:${key}`];
+/** The part of the SDK's ConfigureRequest that we use. */
+export interface ConfigureRequest {
+  config: { get(key: string): string | undefined };
+}
+
+let configured: (key: string) => string | undefined = () => undefined;
+
+/**
+ * Takes the stack's configuration. The engine's calls may overtake the end of `configure`, but not its beginning,
+ * so nothing is awaited here.
+ */
+export async function configure(request: ConfigureRequest): Promise<void> {
+  configured = (key) => request.config.get(`edgeflock:${key}`);
 }

@@ -14,7 +14,11 @@ export function secretVariables(documents: Documents): string[] {
 }
 
 /** A value for each variable: from `environment`, else from the file, else new and written to the file. */
-export function demoSecrets(names: string[], file: string, environment: NodeJS.ProcessEnv): Record<string, string> {
+export function demoSecrets(
+  names: string[],
+  file: string,
+  environment: NodeJS.ProcessEnv,
+): Record<string, string> {
   const kept = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, string>) : {};
   const missing = names.filter((name) => !environment[name] && kept[name] === undefined);
   for (const name of missing) kept[name] = randomBytes(12).toString("base64url");

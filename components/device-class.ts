@@ -1,0 +1,103 @@
+// DeviceClass: a kind of board and its firmware. Declares the class's Secret, the firmware and the flash script.
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { ArtifactReference } from "../builders/contract.ts";
+import { renderFlashScript } from "../flash/flash-script.ts";
+import { classSecretName, flashConfigMapName, objectLabels } from "../model/names.ts";
+import type { Layer } from "../model/resolve.ts";
+import { type DeviceClassSpec, type DeviceClassSpecInput, deviceClassSpec } from "../model/schema.ts";
+import { VisibleError } from "../model/visible-error.ts";
+import type { DevicesCluster } from "./devices-cluster.ts";
+import { declareFirmware } from "./firmware.ts";
+import { layerSecret } from "./layer-secret.ts";
+import type { SecretInput } from "./secret-values.ts";
+import { checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
+import { visible } from "./visible.ts";
+
+export interface DeviceClassArgs extends SpecArgs<DeviceClassSpecInput> {
+  cluster: DevicesCluster;
+  metadata?: MetadataArgs;
+}
+
+/** Its devices depend on what is declared here, never on the outcome of the firmware's build. */
+export class DeviceClass extends pulumi.ComponentResource {
+  readonly className: string;
+  readonly spec: Omit<DeviceClassSpec, "secrets">;
+  /** The firmware's digest, offsets, version and where it is kept. */
+  readonly artifact: pulumi.Output<ArtifactReference>;
+  /** POSIX shell, without secrets: `sh flash.sh DEVICE`. Also in ConfigMap `<class>-flash`. */
+  readonly flashScript: pulumi.Output<string>;
+  /** @internal */ readonly layer: Layer<SecretInput>;
+
+  constructor(name: string, args: DeviceClassArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("edgeflock:index:DeviceClass", name, {}, { parent: args.cluster, ...opts });
+    const { cluster, metadata, ...specArgs } = args;
+    const checked = visible(() => checkedSpec("DeviceClass", name, metadata, deviceClassSpec, specArgs));
+    this.className = checked.name;
+    this.spec = checked.spec;
+    const { settings, config } = checked.spec;
+    this.layer = { kind: "DeviceClass", name: checked.name, settings, secrets: checked.secrets, mapping: config.mapping };
+    visible(() => cluster.registry.addClass(checked.name, this));
+    const { provider, target, clusterUid } = cluster.connection;
+    const labels = { ...metadata?.labels, ...objectLabels({ cluster: cluster.clusterName, class: checked.name }) };
+    visible(() =>
+      layerSecret(
+        name,
+        {
+          kind: "DeviceClass",
+          of: checked.name,
+          secretName: classSecretName(checked.name),
+          namespaceName: cluster.namespaceName,
+          namespace: cluster.namespace,
+          labels,
+          settings,
+          secrets: checked.secrets,
+          target,
+        },
+        { parent: this, provider },
+      ),
+    );
+    this.artifact = declareFirmware(name, this, cluster, buildSecrets(cluster, this, checked.spec.firmware.secrets)).reference;
+    this.flashScript = pulumi.all([this.artifact, clusterUid]).apply(([artifact, uid]) =>
+      renderFlashScript({
+        className: checked.name,
+        clusterName: cluster.clusterName,
+        namespace: cluster.namespaceName,
+        chip: checked.spec.chip,
+        artifact,
+        clusterUid: uid,
+      }),
+    );
+    new kubernetes.core.v1.ConfigMap(
+      name,
+      {
+        metadata: { name: flashConfigMapName(checked.name), namespace: cluster.namespace, labels },
+        data: { "flash.sh": this.flashScript, "artifact.json": this.artifact.apply((artifact) => JSON.stringify(artifact)) },
+      },
+      { parent: this, provider },
+    );
+    this.registerOutputs({ artifact: this.artifact });
+  }
+}
+
+/** The secrets that the build reads: of the class, else of its cluster. */
+function buildSecrets(
+  cluster: DevicesCluster,
+  deviceClass: DeviceClass,
+  keys: string[],
+): Record<string, pulumi.Output<string>> {
+  const entries = keys.map((key) => {
+    const layer = [deviceClass.layer, cluster.layer].find(({ secrets }) => Object.hasOwn(secrets, key));
+    if (!layer) {
+      throw visibleMissing(deviceClass.className, key);
+    }
+    return [key, cluster.secretOf([layer.kind, layer.name, key], layer.secrets[key]!)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function visibleMissing(className: string, key: string): Error {
+  return new VisibleError(
+    `DeviceClass "${className}": firmware.secrets names "${key}", which is a secret neither of the class nor of its cluster.`,
+  );
+}
