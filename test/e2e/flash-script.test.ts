@@ -7,7 +7,7 @@ import {
   startVirtualDevice,
   type VirtualDeviceOptions,
 } from "../../flash/virtual-esp32/start-virtual-device.ts";
-import { CONFIG, sha256 } from "../flash/flash-script/support/artifact.ts";
+import { CONFIG, PARTITIONS, sha256, storeInCluster } from "../flash/flash-script/support/artifact.ts";
 import { Bench, CLASS, PASSWORD } from "../flash/flash-script/support/bench.ts";
 import { run, SHELLS } from "../flash/flash-script/support/shell.ts";
 

@@ -13,7 +13,7 @@ import type { KubernetesApi } from "../../../../kubernetes/api.ts";
 
 export const CONFIG = { label: "cfg", offset: 0x3f0000, size: 0x6000 };
 /** Bytes that no compression makes fewer, the same in each run. */
-export function noise(length: number, seed: number): Uint8Array {
+export function noise(length: number, seed: number | string): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; at += 32) {
     bytes.set(
@@ -61,12 +61,12 @@ export interface MadeArtifact {
 export async function makeArtifact(folder: string, options: FirmwareOptions = {}): Promise<MadeArtifact> {
   const chip = options.chip ?? "esp32";
   const version = options.version ?? "1.0.0";
-  const image = (length: number, seed: number, address: number) =>
+  const image = (length: number, seed: number | string, address: number) =>
     buildAppImage({ chip: options.imageChip ?? chip, segments: [{ address, data: noise(length, seed) }] });
   const contents: Record<string, Uint8Array> = {
     "bootloader/bootloader.bin": image(16_384, 1, 0x3fff0018),
     "partition_table/partition-table.bin": writePartitionTable(options.partitions ?? PARTITIONS),
-    "app.bin": image(options.size ?? 262_144, 2 + version.length, 0x3f400020),
+    "app.bin": image(options.size ?? 262_144, version, 0x3f400020),
   };
   const offsets = [chip === "esp32" ? 0x1000 : 0, 0x8000, 0x10000];
   const files = Object.entries(contents).map(([path, bytes], index) => ({
