@@ -3,11 +3,10 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, open, readdir, rename, rm, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import lockfile from "proper-lockfile";
 import { VisibleError } from "../model/visible-error.ts";
 import { cacheFolder } from "./cache-folder.ts";
-import { type Progress, quiet } from "./progress.ts";
+import { isCode, withFolderLock } from "./folder-lock.ts";
+import type { Progress } from "./progress.ts";
 
 export interface CacheEntryOptions {
   /** What is being made, for the line that says that another process is at it: "kubectl 1.36.1". */
@@ -17,11 +16,6 @@ export interface CacheEntryOptions {
   /** Default {@link cacheFolder}. */
   root?: string;
 }
-
-/** A lock whose owner has not touched it for this long (ms) is that of a dead process. */
-const STALE_AFTER = 10_000;
-const TOUCH_EVERY = 2_000;
-const LOOK_AGAIN_AFTER = 200;
 
 /**
  * The folder `name` of the cache. Where it is missing, `fill` makes it in a temporary folder beside it, which is
@@ -39,12 +33,9 @@ export async function cacheEntry(
   if (existsSync(folder)) return folder;
   try {
     await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
-    const release = await acquire(folder, options);
-    try {
+    await withFolderLock(folder, { ...options, what: `getting ${options.what} ready` }, async () => {
       if (!existsSync(folder)) await fillAndRename(folder, fill);
-    } finally {
-      await release();
-    }
+    });
   } catch (error) {
     throw await explainDiskError(error, dirname(folder));
   }
@@ -90,41 +81,6 @@ async function flush(folder: string): Promise<void> {
   }
 }
 
-/** Waits for the lock; resolves to what releases it. */
-async function acquire(folder: string, options: CacheEntryOptions): Promise<() => Promise<void>> {
-  const first = await tryLock(folder);
-  if (first) return first;
-  const progress = options.progress ?? quiet;
-  progress.say(`Another process is getting ${options.what} ready; waiting for it.`);
-  return progress.step(`Waiting for another process to finish ${options.what}`, async () => {
-    for (;;) {
-      await sleep(LOOK_AGAIN_AFTER, undefined, options.signal ? { signal: options.signal } : {});
-      const release = await tryLock(folder);
-      if (release) return release;
-    }
-  });
-}
-
-async function tryLock(folder: string): Promise<(() => Promise<void>) | undefined> {
-  try {
-    const release = await lockfile.lock(folder, {
-      realpath: false,
-      stale: STALE_AFTER,
-      update: TOUCH_EVERY,
-      // Losing the lock (a laptop slept) does no harm: the rename decides who was first.
-      onCompromised() {},
-    });
-    return async () => {
-      await release().catch((error: unknown) => {
-        if (!isCode(error, "ERELEASED", "ENOTACQUIRED", "ENOENT")) throw error;
-      });
-    };
-  } catch (error) {
-    if (isCode(error, "ELOCKED")) return undefined;
-    throw error;
-  }
-}
-
 /** Turns "no space", "read-only" and "not allowed" into a sentence and a way out; leaves other errors alone. */
 export async function explainDiskError(error: unknown, folder: string): Promise<unknown> {
   const text =
@@ -146,8 +102,4 @@ export async function explainDiskError(error: unknown, folder: string): Promise<
     });
   }
   return error;
-}
-
-function isCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }

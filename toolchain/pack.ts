@@ -1,7 +1,16 @@
 // Before and after `npm pack`: compiles to dist/, since Node refuses to strip types under node_modules, and lets
 // package.json point there while the tarball is made. Writes dist/ and package.json; `after` puts that back.
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 

@@ -1,0 +1,30 @@
+// Free ports on 127.0.0.1. Opens and closes listening sockets.
+import { createServer } from "node:net";
+import type { Ports } from "./configuration.ts";
+
+/** The ports of last time where they are still free (a kubeconfig that was copied goes on working), else new ones. */
+export async function choosePorts(last: Ports | undefined): Promise<Ports> {
+  const taken = new Set<number>();
+  const choose = async (port: number | undefined): Promise<number> => {
+    let chosen = port !== undefined && !taken.has(port) ? await listenOnce(port) : undefined;
+    while (chosen === undefined || taken.has(chosen)) chosen = await listenOnce(0);
+    taken.add(chosen);
+    return chosen;
+  };
+  return {
+    etcd: await choose(last?.etcd),
+    apiServer: await choose(last?.apiServer),
+    controllerManager: await choose(last?.controllerManager),
+  };
+}
+
+function listenOnce(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(undefined));
+    server.listen({ host: "127.0.0.1", port, exclusive: true }, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : undefined));
+    });
+  });
+}
