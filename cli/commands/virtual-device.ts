@@ -28,13 +28,13 @@ Examples:
   $ esptool --port socket://127.0.0.1:5555 write-flash 0x0 merged.bin        (in another terminal)
 
   $ edgeflock virtual-device --rfc2217 --port 5555 --flash board.bin --boot
-  $ esptool --port 'rfc2217://127.0.0.1:5555?ign_set_control' flash-id
+  $ esptool --port rfc2217://127.0.0.1:5555 flash-id
 
   $ edgeflock virtual-device --flash board.bin --fault cut@65536             (the cable is pulled half-way)
 
 Faults (--fault may be repeated):
   drop-byte@N        the N-th byte sent to the board is lost, once
-  cut@N              the cable is pulled after N bytes, once
+  cut@N              the cable is pulled after N bytes, once, and put back after 10 s
   wrong-md5          every MD5 that the board answers is wrong
   slow, slow@MS      every command takes 50 (MS) milliseconds longer
   bad-block@ADDRESS  the 4 KiB sector at ADDRESS can neither be erased nor written
@@ -104,10 +104,9 @@ function readyLine({ url, port, mac, chip, flash }: VirtualDevice): object {
 }
 
 function readyText({ url, mac, chip, flash }: VirtualDevice): string {
-  const quoted = url.includes("?") ? `'${url}'` : url;
   return [
     `virtual ${chip}, MAC ${mac}, flash ${flash}`,
-    `  esptool --chip ${chip} --port ${quoted} write-flash 0x0 firmware.bin`,
+    `  esptool --chip ${chip} --port ${url} write-flash 0x0 firmware.bin`,
     "Ctrl-C takes its power away; the flash file stays.",
   ].join("\n");
 }

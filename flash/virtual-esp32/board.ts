@@ -32,6 +32,8 @@ export interface BoardOptions {
   pace: number | undefined;
   /** Makes what boots; its output is the UART's. */
   application: (output: (bytes: Uint8Array) => void) => Application;
+  /** The cable has been pulled: the port is gone until the cable is back. */
+  onCut: () => void;
 }
 
 export class Board {
@@ -70,6 +72,7 @@ export class Board {
   attach(link: SerialLink): boolean {
     if (this.#link !== undefined || this.#state === "off") return false;
     this.#link = link;
+    this.#stayInDownload = false;
     this.#requests.reset();
     this.#attention.reset();
     return true;
@@ -187,6 +190,7 @@ export class Board {
     this.#link = undefined;
     link.cut();
     this.#options.console.note("the cable was pulled (fault cut)");
+    this.#options.onCut();
   }
 
   #leave(): void {

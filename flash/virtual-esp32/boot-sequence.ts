@@ -1,7 +1,7 @@
 // From reset to running firmware, again after each panic, until that becomes a boot loop.
 // Starts one process at a time (firmware-process.ts); prints what a UART would show.
 import type { Application } from "./application.ts";
-import { planBoot } from "./boot.ts";
+import { type BootPlan, planBoot } from "./boot.ts";
 import { CHIP_MODELS, type VirtualChip } from "./chip-models.ts";
 import { type FirmwareExit, type FirmwareProcess, startFirmware } from "./firmware-process.ts";
 import type { FlashFile } from "./flash-memory.ts";
@@ -87,10 +87,12 @@ export class BootSequence implements Application {
   }
 
   #boot(reset: string): void {
-    const { chip, flash } = this.#options;
+    const { chip } = this.#options;
     const model = CHIP_MODELS[chip];
     this.#print(model.romBanner, "", `${reset},${model.bootMode.flash}`);
-    const { log, outcome } = planBoot(flash, chip);
+    const plan = this.#plan();
+    if (plan === undefined) return;
+    const { log, outcome } = plan;
     this.#print(...log);
     if (outcome.kind === "nothing") {
       this.#options.note(`nothing to boot: ${outcome.why}`);
@@ -106,6 +108,16 @@ export class BootSequence implements Application {
     }
     this.#options.note(`booting ${name} from partition "${partition}"`);
     this.#execute(outcome.executable);
+  }
+
+  /** The flash file can be damaged or gone while the board runs; that must not take other boards along. */
+  #plan(): BootPlan | undefined {
+    try {
+      return planBoot(this.#options.flash, this.#options.chip);
+    } catch (error) {
+      this.#options.note(`cannot read the flash file: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 
   #execute(executable: Uint8Array): void {

@@ -4,7 +4,8 @@ import { VisibleError } from "../../model/visible-error.ts";
 export type Fault =
   /** The byte at this position, counted from 0 over all that the board has been sent, is lost. Once. */
   | { kind: "drop-byte"; at: number }
-  /** The cable is pulled, power and all, when this many bytes have been sent to the board. Once. */
+  /** The cable is pulled, power and all, when this many bytes have been sent to the board; it is
+   * back after 10 s. Once. */
   | { kind: "cut"; at: number }
   /** Every MD5 of flash is a wrong one. */
   | { kind: "wrong-md5" }

@@ -21,6 +21,9 @@ export interface LoaderOutcome {
   effect?: Answer["effect"];
 }
 
+/** A command that the ROM does not know is answered as often, and not under its own code. */
+const UNKNOWN_ANSWERS = 8;
+
 const NOTHING: LoaderOutcome = { frames: [] };
 
 export class Loader {
@@ -82,6 +85,7 @@ export class Loader {
     } catch {
       answer = { failure: "flash-failed" }; // the flash file could not be read or written
     }
+    if (speaker === "rom" && answer.failure === "unknown-command") return { frames: unknownToRom() };
     const frames = follow(response(speaker, request.op, answer), answer.followedBy);
     // The greeting of uploaded code is the stub's first word.
     if (request.op === OP.MEM_END && answer.followedBy) this.#state.speaker = "stub";
@@ -101,6 +105,11 @@ export class Loader {
     if (frame.length < 8 || frame[0] !== 0x00) return NOTHING;
     return { frames: [response(this.#state.speaker, frame[1]!, { failure: "bad-length" })] };
   }
+}
+
+function unknownToRom(): Uint8Array[] {
+  const frame = response("rom", 0x00, { failure: "unknown-command" });
+  return Array.from({ length: UNKNOWN_ANSWERS }, () => frame);
 }
 
 function* follow(first: Uint8Array, rest: Iterable<Uint8Array> | undefined): Generator<Uint8Array> {

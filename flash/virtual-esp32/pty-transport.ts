@@ -50,15 +50,11 @@ export async function openPty(board: Board): Promise<PtyTransport> {
 
 async function serve(board: Board, input: Writable, records: AsyncIterable<BridgeRecord>): Promise<void> {
   let link: SerialLink | undefined;
-  try {
-    for await (const { kind, content } of records) {
-      if (kind === "D" && link) await board.receive(link, content);
-      if (kind === "C" && link) board.detach(link);
-      if (kind === "O") link = newLink(input);
-      if (kind === "O" && link && !board.attach(link)) link = undefined;
-    }
-  } catch {
-    // The bridge has ended, with the board or before it.
+  for await (const { kind, content } of records) {
+    if (kind === "D" && link) await board.receive(link, content);
+    if (kind === "C" && link) board.detach(link);
+    if (kind === "O") link = newLink(input);
+    if (kind === "O" && link && !board.attach(link)) link = undefined;
   }
 }
 
@@ -75,6 +71,7 @@ function newLink(input: Writable): SerialLink {
 async function* readRecords(output: Readable): AsyncGenerator<BridgeRecord> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of output as AsyncIterable<Buffer>) {
+    // ends with the bridge
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     while (rest.length >= HEADER_SIZE) {
       const end = HEADER_SIZE + rest.readUInt32BE(1);

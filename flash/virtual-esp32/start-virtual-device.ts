@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { VisibleError } from "../../model/visible-error.ts";
 import { Board, type BoardState } from "./board.ts";
 import { BootSequence, DEFAULT_RESTART_POLICY, type RestartPolicy } from "./boot-sequence.ts";
+import { Cable } from "./cable.ts";
 import { CHIP_MODELS, type VirtualChip } from "./chip-models.ts";
 import { ConsoleLog } from "./console-log.ts";
 import { badSectors, type Fault, parseFault } from "./faults.ts";
@@ -60,6 +61,8 @@ export interface VirtualDevice extends AsyncDisposable {
   reset(mode?: "boot" | "download"): void;
   /** Sets handshake lines, as a client with RFC 2217 would. */
   setLines(lines: { dtr?: boolean; rts?: boolean }): void;
+  /** After the fault "cut": puts the cable back at once, instead of after 10 s. */
+  plugIn(): Promise<void>;
   /** Takes the power away; nothing is left running. The flash file stays. */
   stop(): Promise<void>;
 }
@@ -143,12 +146,15 @@ async function powerOn(
         output,
         note: (text) => consoleLog.note(text),
       }),
+    onCut: () => cable.pull(),
   });
   const transport = options.pty ? await openPty(board) : await listen(board, options.port ?? 0);
+  const cable = new Cable("plugIn" in transport ? transport : undefined, (text) => consoleLog.note(text));
   board.reset(options.boot ? "boot" : "download");
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     await board.off();
+    cable.close();
     await transport.close();
     consoleLog.close();
     flash.close();
@@ -168,6 +174,7 @@ async function powerOn(
     waitFor: (pattern, waiting) => consoleLog.waitFor(pattern, waiting),
     reset: (mode = "boot") => board.reset(mode),
     setLines: (lines) => board.setLines(lines),
+    plugIn: () => cable.plugIn(),
     stop: () => (stopping ??= stop()),
     [Symbol.asyncDispose]: () => device.stop(),
   };
@@ -175,5 +182,5 @@ async function powerOn(
 }
 
 function urlOf(port: number, rfc2217: boolean | undefined): string {
-  return rfc2217 ? `rfc2217://127.0.0.1:${port}?ign_set_control` : `socket://127.0.0.1:${port}`;
+  return rfc2217 ? `rfc2217://127.0.0.1:${port}` : `socket://127.0.0.1:${port}`;
 }

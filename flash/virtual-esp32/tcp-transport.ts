@@ -1,6 +1,7 @@
 // The serial port of a virtual board on a TCP port of this machine: a bare byte stream, or telnet with
 // RFC 2217 when the client starts that way. Listens on 127.0.0.1 only.
 import { createServer, type Server, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { VisibleError } from "../../model/visible-error.ts";
 import type { Board } from "./board.ts";
 import { looksLikeTelnet, Rfc2217Server, telnetEscape } from "./rfc2217.ts";
@@ -9,27 +10,52 @@ import type { SerialLink } from "./serial-link.ts";
 /** A client that reads nothing loses output beyond this many bytes. */
 const SEND_LIMIT = 1 << 20;
 
+/** How long a second client waits for the first to leave. */
+const PATIENCE_MILLISECONDS = 500;
+
+/** A client that has gone, in whatever manner; "close" tells the board. */
+const BROKEN_OFF = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "ERR_STREAM_PREMATURE_CLOSE"]);
+
 export interface TcpTransport {
   port: number;
+  /** Nobody can connect until `plugIn`. */
+  unplug(): void;
+  /** Listens again on the same port. Harmless when it does already. */
+  plugIn(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Serves `board` on `port`, or on a free one for 0. @throws VisibleError when the port is taken. */
-export function listen(board: Board, port: number): Promise<TcpTransport> {
+export async function listen(board: Board, port: number): Promise<TcpTransport> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => {}); // a client that resets its connection has gone, no more
     void serve(board, socket);
   });
+  const chosen = await startListening(server, port);
+  return {
+    port: chosen,
+    unplug: () => void server.close(),
+    plugIn: async () => {
+      if (!server.listening) await startListening(server, chosen);
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      if (server.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function startListening(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, port)));
+    const fail = (error: NodeJS.ErrnoException) => reject(listenError(error, port));
+    server.once("error", fail);
     server.listen(port, "127.0.0.1", () => {
+      server.off("error", fail);
       const address = server.address();
-      resolve({
-        port: typeof address === "object" && address ? address.port : port,
-        close: () => closeServer(server, sockets),
-      });
+      resolve(typeof address === "object" && address ? address.port : port);
     });
   });
 }
@@ -44,8 +70,7 @@ async function serve(board: Board, socket: Socket): Promise<void> {
     },
     cut: () => socket.destroy(),
   };
-  socket.on("error", () => {}); // a client that resets its connection has gone, no more
-  if (!board.attach(link)) {
+  if (!(await attach(board, link, socket))) {
     socket.destroy(); // a serial port has one client
     return;
   }
@@ -61,9 +86,20 @@ async function serve(board: Board, socket: Socket): Promise<void> {
       if (telnet === undefined) await board.receive(link, chunk);
       else await receiveTelnet(board, link, socket, telnet.receive(chunk));
     }
-  } catch {
-    // The connection broke off; "close" tells the board.
+  } catch (error) {
+    if (!BROKEN_OFF.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
   }
+}
+
+/** A client that connects again may come before the end of its last connection does. */
+async function attach(board: Board, link: SerialLink, socket: Socket): Promise<boolean> {
+  const deadline = performance.now() + PATIENCE_MILLISECONDS;
+  while (!socket.destroyed) {
+    if (board.attach(link)) return true;
+    if (performance.now() > deadline) return false;
+    await sleep(10);
+  }
+  return false;
 }
 
 async function receiveTelnet(
@@ -86,9 +122,4 @@ function listenError(error: NodeJS.ErrnoException, port: number): Error {
   }
   if (error.code === "EACCES") return new VisibleError(`no right to listen on port ${port}`);
   return error;
-}
-
-function closeServer(server: Server, sockets: Set<Socket>): Promise<void> {
-  for (const socket of sockets) socket.destroy();
-  return new Promise((resolve) => server.close(() => resolve()));
 }
