@@ -12,6 +12,7 @@ constexpr size_t kTableSize = 0xC00;
 constexpr size_t kEntrySize = 32;
 constexpr uint16_t kEntryMagic = 0x50AA;
 constexpr uint16_t kMd5Magic = 0xEBEB;
+constexpr uint16_t kBlankMagic = 0xFFFF;
 constexpr size_t kMd5Offset = 16;
 constexpr size_t kLabelSize = 16;
 
@@ -58,8 +59,9 @@ PartitionTable readPartitionTable(const uint8_t *flash, size_t size) {
       }
       return table;
     }
+    if (magic == kBlankMagic && at > 0) return table;  // a table without MD5, which ESP-IDF allows
     if (magic != kEntryMagic) {
-      table.problem = at == 0 ? "there is no partition table at 0x8000" : "the partition table has no MD5";
+      table.problem = at == 0 ? "there is no partition table at 0x8000" : "the partition table is damaged";
       return table;
     }
     Partition partition = readEntry(entry);
@@ -69,7 +71,6 @@ PartitionTable readPartitionTable(const uint8_t *flash, size_t size) {
     }
     table.partitions.push_back(std::move(partition));
   }
-  table.problem = "the partition table has no MD5";
   return table;
 }
 

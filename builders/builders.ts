@@ -1,0 +1,23 @@
+// The firmware builders by name. Touches nothing.
+import { suggest } from "../model/suggest.ts";
+import { VisibleError } from "../model/visible-error.ts";
+import { commandBuilder } from "./command/builder.ts";
+import type { FirmwareBuilder } from "./contract.ts";
+import { nativeBuilder } from "./native/builder.ts";
+import { prebuiltBuilder } from "./prebuilt/builder.ts";
+
+export const FIRMWARE_BUILDERS: readonly FirmwareBuilder[] = [nativeBuilder, prebuiltBuilder, commandBuilder];
+
+/** @throws VisibleError that names the builders there are */
+export function builderNamed(name: string): FirmwareBuilder {
+  const builder = FIRMWARE_BUILDERS.find((one) => one.name === name);
+  if (builder) return builder;
+  const names = FIRMWARE_BUILDERS.map((one) => one.name);
+  const meant = suggest(name, names);
+  throw new VisibleError(
+    `there is no firmware builder "${name}"${meant ? `; did you mean "${meant}"?` : ""}`,
+    {
+      hint: `builders are ${names.join(", ")}; docs/builders.md describes them`,
+    },
+  );
+}

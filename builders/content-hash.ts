@@ -1,0 +1,97 @@
+// The one hash of everything that a firmware build depends on, and its parts by name, so that a preview can say
+// which input changed. Reads sources; never builds.
+import { createHash, createHmac } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { BuildPlan, FirmwareRequest } from "./contract.ts";
+import { hashSourceTree } from "./source-tree.ts";
+
+/** Raised when the meaning of a plan or of the artefact's format changes, so that old results do not count. */
+const FORMAT = "1";
+
+export interface ContentHash {
+  /** 64 hexadecimal digits. */
+  hash: string;
+  /** Plain text or short fingerprints, safe to show and to keep in state; never a secret. */
+  parts: Record<string, string>;
+}
+
+/**
+ * @param secretKey key of the fingerprints of secrets; without it, two stacks' equal secrets would show as equal,
+ *   and a weak one could be guessed from its fingerprint
+ */
+export async function firmwareContentHash(
+  plan: BuildPlan,
+  request: FirmwareRequest,
+  secretKey: Uint8Array | string,
+): Promise<ContentHash> {
+  const parts = await explainContentHash(plan, request, secretKey);
+  const hash = createHash("sha256");
+  for (const [name, value] of Object.entries(parts)) {
+    hash.update(`${Buffer.byteLength(name)}:${name}${Buffer.byteLength(value)}:${value}`);
+  }
+  return { hash: hash.digest("hex"), parts };
+}
+
+/** The named parts of the hash, sorted by name. */
+export async function explainContentHash(
+  plan: BuildPlan,
+  request: FirmwareRequest,
+  secretKey: Uint8Array | string,
+): Promise<Record<string, string>> {
+  const parts: Record<string, string> = {
+    format: FORMAT,
+    chip: request.chip,
+    flashSize: request.flashSize ?? "4MB",
+    "config partition": `${request.config.label} 0x${request.config.size.toString(16)}`,
+    ...plan.identity,
+  };
+  if (plan.source !== undefined) parts.source = (await hashSourceTree(plan.source)).slice(0, 16);
+  for (const [name, value] of Object.entries(plan.args)) parts[`args.${name}`] = canonicalJson(value);
+  for (const [key, value] of Object.entries(request.settings ?? {}))
+    parts[`settings.${key}`] = canonicalJson(value);
+  for (const [key, value] of Object.entries(request.secrets ?? {})) {
+    parts[`secrets.${key}`] = createHmac("sha256", secretKey)
+      .update(`${key}\0${value}`)
+      .digest("hex")
+      .slice(0, 16);
+  }
+  return Object.fromEntries(Object.entries(parts).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Names of the parts that are not the same in both, for "will build: source, args.board changed". */
+export function changedParts(before: Record<string, string>, after: Record<string, string>): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => before[name] !== after[name]).sort();
+}
+
+/**
+ * A fingerprint of a builder's own program: all modules beside the given one, and those named.
+ * @param module `import.meta.url` of the builder
+ * @param others relative to it; modules of other folders that decide over the result
+ */
+export async function builderFingerprint(module: string, others: string[] = []): Promise<string> {
+  const file = fileURLToPath(module);
+  const folder = dirname(file);
+  // a package holds the modules compiled
+  const extension = extname(file);
+  const own = (await readdir(folder)).filter(
+    (name) => name.endsWith(extension) && !name.endsWith(`.d${extension}`),
+  );
+  const hash = createHash("sha256");
+  for (const name of [...own.sort(), ...others.map((path) => path.replace(/\.ts$/, extension))]) {
+    const content = await readFile(join(folder, name));
+    hash.update(`${name} ${content.length}:`).update(content);
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** JSON with sorted keys. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    inner !== null && typeof inner === "object" && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

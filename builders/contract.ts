@@ -1,0 +1,155 @@
+// The contract of builders (design §5): what one is given, what it returns, and where it runs. Types only.
+import type { PlainValue } from "../model/schema.ts";
+import type { Progress } from "../toolchain/progress.ts";
+import type { WorkFolder } from "./work-folder.ts";
+
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** What one class wants built. */
+export interface FirmwareRequest {
+  builder: { name: string; args?: Record<string, Json>; source?: string };
+  /** As in a manifest: "esp32c3". */
+  chip: string;
+  /** As esptool spells it. Default "4MB". */
+  flashSize?: string;
+  /** The partition that the configuration image goes to; bytes. */
+  config: { label: string; size: number };
+  /** Settings that the build sees; a change of one rebuilds. Default none. */
+  settings?: Record<string, PlainValue>;
+  /** Secrets that the build reads, by key. Whatever is built with one is `secretBearing`. Default none. */
+  secrets?: Record<string, string>;
+  /** Relative paths of the request start here. */
+  projectFolder: string;
+}
+
+/** Progress is quiet and nothing cancels, unless given. */
+export interface BuildControl {
+  progress?: Progress;
+  signal?: AbortSignal | undefined;
+}
+
+/** A firmware builder: turns a request into a plan without building anything, so that previews can ask too. */
+export interface FirmwareBuilder {
+  readonly name: string;
+  /** @throws VisibleError when the request's arguments are wrong or something that it needs is missing */
+  plan(request: FirmwareRequest, control: BuildControl): Promise<BuildPlan>;
+}
+
+/** All that a build depends on, and how it is run. */
+export interface BuildPlan {
+  /**
+   * What the build depends on beside the request, source, settings and secrets; by name, for previews.
+   * `builder` (name and fingerprint of the builder's own sources) and `toolchain` are usual.
+   */
+  identity: Record<string, string>;
+  /** Folder that becomes input/source. */
+  source?: string;
+  /** Becomes input/args.json. */
+  args: Record<string, Json>;
+  run: CommandRun | InProcessRun;
+}
+
+/** A builder that is a program. It runs in the work folder, and may be run by any executor. */
+export interface CommandRun {
+  kind: "command";
+  command: [string, ...string[]];
+  /** Variables beside the allow-listed ones. */
+  environment: Record<string, string>;
+  /** Image to run it in, for executors that have images. */
+  image?: string;
+  /** Milliseconds. */
+  timeLimit: number;
+}
+
+/** A builder that is a function of this program. */
+export interface InProcessRun {
+  kind: "in-process";
+  build(work: WorkFolder, control: BuildControl): Promise<void>;
+}
+
+/** One run of a builder's program. */
+export interface ExecutorJob extends Omit<CommandRun, "kind"> {
+  /** For messages: `firmware builder "native"`. */
+  name: string;
+  work: WorkFolder;
+  /** Values that must not be seen in output or log. */
+  masked: string[];
+}
+
+/**
+ * Where builders run: on this machine, in a container, as a Kubernetes Job. An executor brings the work
+ * folder's input to the builder, and everything that the builder left in output/ back.
+ */
+export interface Executor {
+  readonly kind: "process" | "container" | "kubernetes-job";
+  /**
+   * Resolves when the builder ended with exit code 0 and left nothing running.
+   * @throws VisibleError with the last lines of output and the path of the whole log
+   */
+  run(job: ExecutorJob, control: BuildControl): Promise<void>;
+}
+
+export interface ArtifactFile {
+  /** Bytes from the start of the flash. */
+  offset: number;
+  /** Inside the archive. */
+  path: string;
+  /** Hexadecimal digits. */
+  sha256: string;
+  /** Bytes. */
+  size: number;
+}
+
+/** A firmware artefact, wherever it is kept. */
+export interface FirmwareArtifact {
+  /** `sha256:` and the digest of the uncompressed canonical tar. */
+  digest: string;
+  /** Bytes of that tar. */
+  size: number;
+  chip: string;
+  /** As esptool spells it: "4MB". */
+  flashSize: string;
+  /** Of the application, by its descriptor; else the digest's first 12 digits. */
+  version: string;
+  files: ArtifactFile[];
+  /** The configuration partition, as the artefact's own partition table has it; bytes. */
+  config: { label: string; offset: number; size: number };
+  /** Built with a secret, so that its bytes may contain one. */
+  secretBearing?: true;
+}
+
+/** Where an artefact is: all that is needed to fetch it. */
+export type ArtifactLocation =
+  | {
+      kind: "cluster";
+      namespace: string;
+      /** Objects with the pieces of the gzipped tar under the key `part`, in order. */
+      parts: string[];
+      /** What these objects are, where they are not ConfigMaps: an artefact with secrets is kept in Secrets. */
+      objects?: "Secret";
+    }
+  | { kind: "directory" /** The gzipped tar. */; path: string };
+
+export type ArtifactReference = FirmwareArtifact & { store: ArtifactLocation };
+
+/** An artefact with its bytes, as a build returns it. */
+export interface BuiltFirmware {
+  artifact: FirmwareArtifact;
+  /** The uncompressed canonical tar. */
+  archive: Uint8Array;
+  contentHash: string;
+  /** Whether a build was run for it now. */
+  built: boolean;
+}
+
+/** Keeps artefacts by digest. All of it is atomic, and safe when several use it at once. */
+export interface ArtifactStore {
+  /** Stores it unless it is there already; either way the store's user now uses it. */
+  put(artifact: FirmwareArtifact, archive: Uint8Array): Promise<ArtifactReference>;
+  /** Writes the artefact's files to a folder, verified. @throws VisibleError when it is gone or damaged */
+  get(reference: ArtifactReference, folder: string): Promise<void>;
+  /** Whether it is there, whole and undamaged. */
+  has(reference: ArtifactReference): Promise<boolean>;
+  /** The store's user no longer uses it; it is removed when nobody else does. */
+  delete(reference: ArtifactReference): Promise<void>;
+}

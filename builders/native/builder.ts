@@ -1,0 +1,57 @@
+// The firmware builder "native": the firmware core compiled for this host, wrapped in an ESP app image, for the
+// virtual ESP32. Planning reads the compiler's version; the build itself is the program build.ts beside.
+import { dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { findCxx } from "../../toolchain/cxx.ts";
+import { checkBuilderArgs } from "../builder-args.ts";
+import { builderFingerprint } from "../content-hash.ts";
+import type { BuildControl, BuildPlan, FirmwareBuilder, FirmwareRequest } from "../contract.ts";
+import { hashSourceTree } from "../source-tree.ts";
+
+/** Of the firmware core; raised when what it does changes. */
+const CORE_VERSION = "0.1.0";
+const TIME_LIMIT = 10 * 60 * 1000;
+
+const args = z.strictObject({
+  version: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9.+_-]{0,30}$/,
+      'is made of letters, digits, ".", "+", "_" and "-", at most 31',
+    )
+    .optional(),
+});
+
+/** What builds.ts is told in its environment. */
+export const COMPILER_VARIABLE = "EDGEFLOCK_CXX";
+
+export const nativeBuilder: FirmwareBuilder = {
+  name: "native",
+
+  async plan(request: FirmwareRequest, control: BuildControl): Promise<BuildPlan> {
+    const { version } = checkBuilderArgs(request, args);
+    const module = fileURLToPath(import.meta.url);
+    const source = join(dirname(module), "firmware");
+    const compiler = await findCxx({
+      ...(control.progress && { progress: control.progress }),
+      signal: control.signal,
+    });
+    const shared = ["../app-image.ts", "../app-descriptor.ts", "../chips.ts", "../flasher-args.ts"];
+    return {
+      identity: {
+        builder: `native ${await builderFingerprint(import.meta.url, shared)}`,
+        toolchain: compiler.identity,
+        host: `${process.platform} ${process.arch}`,
+      },
+      source,
+      args: { version: version ?? `${CORE_VERSION}+${(await hashSourceTree(source)).slice(0, 8)}` },
+      run: {
+        kind: "command",
+        command: [process.execPath, join(dirname(module), `build${extname(module)}`)],
+        environment: { ...compiler.environment, [COMPILER_VARIABLE]: JSON.stringify(compiler.command) },
+        timeLimit: TIME_LIMIT,
+      },
+    };
+  },
+};
