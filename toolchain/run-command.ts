@@ -34,9 +34,10 @@ export class CommandError extends VisibleError {
   }
 }
 
-/** Runs a program; an exit code other than 0 is a {@link CommandError}. */
+/** Runs a program; an exit code other than 0 is a {@link CommandError}, a cancelled run throws the signal's reason. */
 export async function runCommand(command: string[], options: RunOptions = {}): Promise<CommandResult> {
   const result = await tryCommand(command, options);
+  options.signal?.throwIfAborted();
   if (result.exitCode === 0) return result;
   const what = result.failure ?? `ended with exit code ${result.exitCode}`;
   throw new CommandError(

@@ -86,14 +86,26 @@ export interface FoundOnPath {
   version: string;
 }
 
-/** Every program of that name on PATH with the version it says it has, fitting or not. */
-export async function versionsOnPath(
-  name: GoToolName,
-): Promise<{ path: string; version: string | undefined }[]> {
+export interface OnPath {
+  path: string;
+  version: string | undefined;
+}
+
+const asked = new Map<string, Promise<OnPath[]>>();
+
+/** Every program of that name on PATH with the version it says it has, fitting or not. Asked once a run. */
+export function versionsOnPath(name: GoToolName): Promise<OnPath[]> {
+  const key = `${name} ${process.env.PATH}`;
+  const answer = asked.get(key) ?? askVersions(name);
+  asked.set(key, answer);
+  return answer;
+}
+
+async function askVersions(name: GoToolName): Promise<OnPath[]> {
   const tool = GO_TOOLS[name];
   // pulumi would look for a newer version of itself, and kubectl read a kubeconfig that need not be sound
   const env = { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", KUBECONFIG: "/dev/null" };
-  const found: { path: string; version: string | undefined }[] = [];
+  const found: OnPath[] = [];
   for (const path of await findOnPath(name)) {
     const { exitCode, stdout } = await tryCommand([path, ...tool.ask], { env, timeout: 20_000 });
     found.push({ path, version: exitCode === 0 ? tool.read(stdout) : undefined });

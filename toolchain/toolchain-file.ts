@@ -1,20 +1,8 @@
-// Where the toolchain's own data files are: requirements, go.mod, stand-ins. Reads the file system.
-import { existsSync } from "node:fs";
+// Where the toolchain's own data files are: requirements, go.mod, stand-ins. Touches nothing.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The folder of this package, the same for its sources and for what is compiled to dist/. */
-export function packageFolder(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) {
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error("edgeflock's own package.json is missing");
-    folder = parent;
-  }
-  return folder;
-}
-
-/** A file or folder under toolchain/, as an absolute path. */
+/** A file or folder beside this module, as an absolute path: `npm pack` copies them to dist/toolchain/. */
 export function toolchainFile(...parts: string[]): string {
-  return join(packageFolder(), "toolchain", ...parts);
+  return join(dirname(fileURLToPath(import.meta.url)), ...parts);
 }
