@@ -27,18 +27,23 @@ fetch_artifact() {
 }
 
 fetch_from_cluster() {
+  # what was built with a secret is kept in Secrets
+  case $STORE_OBJECTS in
+  secret) field=data ;;
+  *) field=binaryData ;;
+  esac
   : >"$work/artifact.tar.gz"
   for part in $STORE_PARTS; do
-    error=$(kube get configmap "$part" -n "$STORE_NAMESPACE" -o 'jsonpath={.binaryData.part}' 2>&1 >"$work/part") || {
+    error=$(kube get "$STORE_OBJECTS" "$part" -n "$STORE_NAMESPACE" -o "jsonpath={.$field.part}" 2>&1 >"$work/part") || {
       case $error in
-      *'(NotFound)'*) fail 7 "The firmware of class $CLASS is no longer in the cluster (ConfigMap $part is gone)." "Fetch this script anew from ConfigMap $CLASS-flash; if that is no help, 'pulumi up' stores it again." ;;
+      *'(NotFound)'*) fail 7 "The firmware of class $CLASS is no longer in the cluster ($STORE_OBJECTS $part is gone)." "Fetch this script anew from ConfigMap $CLASS-flash; if that is no help, 'pulumi up' stores it again." ;;
       esac
       namespace=$STORE_NAMESPACE
-      explain_kube "$error" get configmap "$part"
+      explain_kube "$error" get "$STORE_OBJECTS" "$part"
     }
     error=$(base64 "$base64_option" <"$work/part" 2>&1 >>"$work/artifact.tar.gz") || {
       check_local "$error"
-      artifact_damaged "ConfigMap $part holds no base64"
+      artifact_damaged "$STORE_OBJECTS $part holds no base64"
     }
   done
   rm -f "$work/part"

@@ -40,10 +40,7 @@ export function flashScriptProblems(input: FlashScriptInput): string[] {
   check(input.clusterUid === undefined || UUID.test(input.clusterUid), "clusterUid must be a UID");
   check(DIGEST.test(artifact.digest), "artifact.digest must be sha256: and 64 hexadecimal digits");
   check(isPrintable(artifact.version, 64), "artifact.version must be 1 to 64 printable characters");
-  check(
-    artifact.flashSize === undefined || flashBytes(artifact.flashSize) > 0,
-    `flashSize "${artifact.flashSize}" is no size like 4MB`,
-  );
+  check(flashBytes(artifact.flashSize) > 0, `flashSize "${artifact.flashSize}" is no size like 4MB`);
   problems.push(...fileProblems(input), ...configProblems(input), ...storeProblems(input));
   return problems;
 }
@@ -141,12 +138,13 @@ export function renderHeader(input: FlashScriptInput): string {
     ["CHIP_ID", chipIdDigits(input.chip)],
     ["FIRMWARE_VERSION", artifact.version],
     ["ARTIFACT_DIGEST", artifact.digest],
-    ["FLASH_BYTES", artifact.flashSize === undefined ? 0 : flashBytes(artifact.flashSize)],
+    ["FLASH_BYTES", flashBytes(artifact.flashSize)],
     ["TABLE_OFFSET", tableOffset(input)],
     ["CONFIG_LABEL", artifact.config.label],
     ["CONFIG_OFFSET", artifact.config.offset],
     ["CONFIG_SIZE", artifact.config.size],
     ["STORE_KIND", store.kind],
+    ["STORE_OBJECTS", store.kind === "cluster" ? (store.objects?.toLowerCase() ?? "configmap") : ""],
     ["STORE_NAMESPACE", store.kind === "cluster" ? store.namespace : ""],
     ["STORE_PARTS", store.kind === "cluster" ? store.parts.join(" ") : ""],
     ["STORE_PATH", store.kind === "directory" ? store.path : ""],

@@ -165,7 +165,7 @@ describe("the firmware", () => {
   });
 
   it("is damaged in one bit, cut, or not even compressed", async () => {
-    const made = await bench.make({ version: "1.0.1" });
+    const made = bench.make({ version: "1.0.1" });
     const flipped = Buffer.from(made.archive);
     flipped[flipped.length >> 1]! ^= 1;
     for (const archive of [
@@ -179,19 +179,19 @@ describe("the firmware", () => {
   });
 
   it("has a file that is not the one that was listed", async () => {
-    const made = await bench.make({ version: "1.0.2", tamper: (files) => (files["app.bin"]![5000]! ^= 1) });
+    const made = bench.make({ version: "1.0.2", tamper: (files) => (files["app.bin"]![5000]! ^= 1) });
     expectFailure(await dryRun(made), 7, "app.bin is not what was built");
   });
 
   it("was built for another chip", async () => {
-    const made = await bench.make({ version: "1.0.3", imageChip: "esp32c3" });
+    const made = bench.make({ version: "1.0.3", imageChip: "esp32c3" });
     expectFailure(await dryRun(made), 7, "was not built for a chip esp32");
   });
 
   it("has a partition table with the configuration elsewhere, of another size, or without it", async () => {
     const table = (change: (row: (typeof PARTITIONS)[0]) => (typeof PARTITIONS)[0][]) =>
       PARTITIONS.flatMap((row) => (row.name === "cfg" ? change(row) : [row]));
-    const moved = await bench.make({
+    const moved = bench.make({
       version: "1.1",
       partitions: table((row) => [{ ...row, offset: 0x3e0000 }]),
     });
@@ -200,18 +200,18 @@ describe("the firmware", () => {
       7,
       'has "cfg" at 0x3e0000 with 24576 bytes, the class at 0x3f0000 with 24576',
     );
-    const smaller = await bench.make({
+    const smaller = bench.make({
       version: "1.2",
       partitions: table((row) => [{ ...row, size: 0x3000 }]),
     });
     expectFailure(await dryRun(smaller), 7, "with 12288 bytes, the class at");
-    const without = await bench.make({ version: "1.3", partitions: table(() => []) });
+    const without = bench.make({ version: "1.3", partitions: table(() => []) });
     expectFailure(await dryRun(without), 7, 'has no partition "cfg"');
   });
 
   it("would overwrite the configuration", async () => {
     const config = { label: "cfg", offset: 0x20000, size: 0x6000 };
-    const made = await bench.make({
+    const made = bench.make({
       version: "1.4",
       partitions: PARTITIONS.map((row) => (row.name === "cfg" ? { ...row, offset: 0x20000 } : row)),
     });

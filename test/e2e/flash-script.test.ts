@@ -88,7 +88,7 @@ describe("flashing one board", () => {
       metadata: { name: `${CLASS}-flash`, namespace: bench.namespace },
       data: { "flash.sh": bench.script() },
     });
-    const wrapper = `kubectl get configmap ${CLASS}-flash -n ${bench.namespace} -o jsonpath='{.data.flash\\.sh}' | sh -s -- piped --port ${device.url}\n`;
+    const wrapper = `"$EDGEFLOCK_KUBECTL" get configmap ${CLASS}-flash -n ${bench.namespace} -o jsonpath='{.data.flash\\.sh}' | sh -s -- piped --port ${device.url}\n`;
     const ran = await bench.flash([], { script: wrapper });
     expect(ran.stdout).toContain("Device    piped");
     expect(ran.code).toBe(0);
@@ -221,12 +221,25 @@ describe("--fetch-only", () => {
   });
 });
 
+describe("firmware that was built with a secret", () => {
+  it("is fetched from Secrets", async () => {
+    const made = bench.make({ version: "3.0.0" });
+    const artifact = await storeInCluster(bench.api, bench.namespace, made, "Secret");
+    const folder = join(bench.folder, "from-secrets");
+    const ran = await bench.flash(["--firmware-only", "--fetch-only", folder], {
+      script: bench.script(artifact),
+    });
+    expect(ran.code).toBe(0);
+    expect(readFileSync(join(folder, "firmware", "app.bin")).equals(made.files[2]!.bytes)).toBe(true);
+  });
+});
+
 describe("--firmware-only", () => {
   it("leaves the configuration as it is and notes the new version", async () => {
     await using device = await board();
     const image = await bench.device("renewed");
     expect((await bench.flash(["renewed", "--port", device.url])).code).toBe(0);
-    const made = await bench.make({ version: "2.0.0", size: 131_072 });
+    const made = bench.make({ version: "2.0.0", size: 131_072 });
     const newer = await storeInCluster(bench.api, bench.namespace, made);
     const ran = await bench.flash(["renewed", "--port", device.url, "--firmware-only"], {
       script: bench.script(newer),
@@ -292,7 +305,7 @@ describe("--config-only", () => {
     expect(empty.stderr).toContain("There is no partition table on this board.");
     expect(empty.code).toBe(9);
     const moved = { ...CONFIG, offset: 0x3e0000 };
-    const made = await bench.make({
+    const made = bench.make({
       partitions: PARTITIONS.map((row) => (row.name === "cfg" ? { ...row, offset: moved.offset } : row)),
     });
     const other = { ...(await storeInCluster(bench.api, bench.namespace, made)), config: moved };

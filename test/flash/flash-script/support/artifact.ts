@@ -1,11 +1,9 @@
 // A small but real firmware artefact for tests: images as the chip wants them, a partition table, an archive in
 // ConfigMaps or in a file. Touches the folder it is given and the cluster it is given.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { create } from "tar";
 import { buildAppImage } from "../../../../builders/app-image.ts";
+import { digestOf, packArchive } from "../../../../builders/artifact-archive.ts";
 import { writePartitionTable } from "../../../../builders/partitions/binary.ts";
 import type { PartitionTable } from "../../../../builders/partitions/partition-table.ts";
 import type { FlashableArtifact } from "../../../../flash/flash-script/input.ts";
@@ -57,8 +55,8 @@ export interface MadeArtifact {
   archive: Buffer;
 }
 
-/** Makes the files and their archive in `folder`. */
-export async function makeArtifact(folder: string, options: FirmwareOptions = {}): Promise<MadeArtifact> {
+/** Makes the files and their archive. */
+export function makeArtifact(options: FirmwareOptions = {}): MadeArtifact {
   const chip = options.chip ?? "esp32";
   const version = options.version ?? "1.0.0";
   const image = (length: number, seed: number | string, address: number) =>
@@ -87,23 +85,18 @@ export async function makeArtifact(folder: string, options: FirmwareOptions = {}
     config: CONFIG,
   };
   options.tamper?.(contents);
-  for (const [path, bytes] of Object.entries(contents)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), bytes);
-  }
-  const file = join(folder, "artifact.tar");
-  await create({ cwd: folder, file, portable: true, noMtime: true }, Object.keys(contents));
-  const tar = readFileSync(file);
-  return { facts: { ...facts, digest: `sha256:${sha256(tar)}` }, files, archive: gzipSync(tar) };
+  const tar = packArchive(new Map(Object.entries(contents)));
+  return { facts: { ...facts, digest: digestOf(tar) }, files, archive: gzipSync(tar) };
 }
 
 const PART_SIZE = 128 * 1024;
 
-/** Cuts the archive into ConfigMaps and gives the reference that a script is made from. */
+/** Cuts the archive into ConfigMaps, or Secrets, and gives the reference that a script is made from. */
 export async function storeInCluster(
   api: KubernetesApi,
   namespace: string,
   made: MadeArtifact,
+  objects: "ConfigMap" | "Secret" = "ConfigMap",
 ): Promise<FlashableArtifact> {
   const parts: string[] = [];
   for (let at = 0; at < made.archive.length; at += PART_SIZE) {
@@ -112,12 +105,17 @@ export async function storeInCluster(
     await api.apply(
       {
         apiVersion: "v1",
-        kind: "ConfigMap",
+        kind: objects,
         metadata: { name, namespace },
-        binaryData: { part: made.archive.subarray(at, at + PART_SIZE).toString("base64") },
+        [objects === "Secret" ? "data" : "binaryData"]: {
+          part: made.archive.subarray(at, at + PART_SIZE).toString("base64"),
+        },
       } as never,
       { fieldManager: "test", force: true },
     );
   }
-  return { ...made.facts, store: { kind: "cluster", namespace, parts } };
+  return {
+    ...made.facts,
+    store: { kind: "cluster", namespace, parts, ...(objects === "Secret" && { objects }) },
+  };
 }

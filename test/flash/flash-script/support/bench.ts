@@ -65,7 +65,7 @@ export class Bench {
     const tools = await testTools();
     const bench = new Bench(tools, await connect({ kubeconfig: tools.kubeconfig }));
     await bench.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: bench.namespace } });
-    bench.made = await bench.make();
+    bench.made = bench.make();
     bench.artifact = await storeInCluster(bench.api, bench.namespace, bench.made);
     const system = await bench.api.get({
       apiVersion: "v1",
@@ -86,8 +86,8 @@ export class Bench {
   }
 
   /** Another firmware, not yet stored anywhere. */
-  make(options?: FirmwareOptions): Promise<MadeArtifact> {
-    return makeArtifact(mkdtempSync(join(this.folder, "firmware-")), options);
+  make(options?: FirmwareOptions): MadeArtifact {
+    return makeArtifact(options);
   }
 
   /** The class's script, or that of another artefact. */
