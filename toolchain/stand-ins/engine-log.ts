@@ -19,10 +19,11 @@ const SEVERITIES = {
   warning: enginePb.LogSeverity.WARNING,
 };
 
-/** Messages are sent in order and never waited for: an operation does not fail because of one. */
+/** Messages are sent one after another and never waited for: an operation does not fail because of one. */
 export function engineLog(address: string | undefined): Tell {
   if (!address) return () => {};
   let client: engineGrpc.EngineClient | undefined;
+  let last = Promise.resolve();
   return ({ urn, text, severity = "info", passing = false }) => {
     client ??= new engineGrpc.EngineClient(address, grpc.credentials.createInsecure());
     const request = new enginePb.LogRequest();
@@ -30,6 +31,7 @@ export function engineLog(address: string | undefined): Tell {
     request.setMessage(text);
     request.setSeverity(SEVERITIES[severity]);
     request.setEphemeral(passing);
-    client.log(request, () => {});
+    const send = () => new Promise<void>((resolve) => client!.log(request, () => resolve()));
+    last = last.then(send);
   };
 }

@@ -45,9 +45,15 @@ export async function servePlugin(options: PluginOptions): Promise<void> {
       error ? reject(error) : resolve(bound),
     );
   });
+  let isEnding = false;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
-      if (cancellation.signal.aborted) process.exit(130);
+      if (ownSignals > 0) {
+        ownSignals--;
+        return;
+      }
+      if (isEnding) process.exit(130);
+      isEnding = true;
       cancellation.abort();
       // Whoever is under way gets a moment to clean up; the engine's kill is the last resort.
       setTimeout(() => process.exit(130), 5000).unref();
@@ -58,14 +64,27 @@ export async function servePlugin(options: PluginOptions): Promise<void> {
   if (options.engineAddress) endWithEngine(options.engineAddress);
 }
 
+let ownSignals = 0;
+
+/**
+ * Signals a child and all it started. The engine gives every plugin a process group of its own, and ends
+ * that as a whole; children stay in it, so that none outlives a plugin that is killed.
+ */
+export function signalChildren(
+  child: { kill(signal: NodeJS.Signals): boolean },
+  signal: NodeJS.Signals,
+): void {
+  try {
+    process.kill(-process.pid, signal);
+    ownSignals++;
+  } catch {
+    child.kill(signal);
+  }
+}
+
 /** The engine's address among a plugin's arguments: the last one that is not an option. */
 export function engineAddressOf(argv: readonly string[]): string | undefined {
   return argv.filter((argument) => /^[^-].*:\d+$/.test(argument)).at(-1);
-}
-
-/** A client of a service that the engine serves, for instance its log. */
-export function engineChannelOptions(): grpc.ChannelOptions {
-  return CHANNEL_OPTIONS;
 }
 
 function implementation(options: PluginOptions): grpc.UntypedServiceImplementation {
@@ -116,6 +135,9 @@ export function serviceError(error: unknown): Partial<grpc.StatusObject> {
   if (error instanceof VisibleError) {
     const details = error.hint ? `${error.message}\n${error.hint}` : error.message;
     return { ...known, code, details };
+  }
+  if (error instanceof Error && error.name === "AbortError") {
+    return { code: grpc.status.CANCELLED, details: "Cancelled; run the command again to go on." };
   }
   if (!(error instanceof Error)) return { ...known, code, details: String(error) };
   const isOurs = code === grpc.status.UNKNOWN && error.constructor !== Error && !("status" in error);

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type KubernetesApi, KubernetesError, type KubernetesObject } from "../../../kubernetes/api.ts";
 import { VisibleError } from "../../../model/visible-error.ts";
+import type { Step } from "../object-diff.ts";
 import type { Properties } from "../property-values.ts";
 import { addressOf, annotation, idOf, text } from "./api-object.ts";
 import {
@@ -11,7 +12,6 @@ import {
   leaveIgnored,
   takeOver,
 } from "./field-managers.ts";
-import type { Step } from "./object-diff.ts";
 import { readinessOf } from "./readiness.ts";
 
 export interface Waiting {
@@ -38,6 +38,7 @@ export interface CreateOptions {
   /** Change the object where it exists, instead of failing. */
   upsert: boolean;
   force: boolean;
+  /** Ends a wait between tries. A request under way is let finish: its outcome belongs in the state. */
   signal: AbortSignal;
 }
 
@@ -63,14 +64,13 @@ async function createOnce(
   object: Properties,
   options: CreateOptions,
 ): Promise<Properties> {
-  const { dryRun, signal } = options;
+  const { dryRun } = options;
   if (options.upsert) {
     return properties(
       await api.apply(object as unknown as KubernetesObject, {
         fieldManager: options.fieldManager,
         force: options.force || dryRun,
         dryRun,
-        signal,
       }),
     );
   }
@@ -79,7 +79,6 @@ async function createOnce(
   return api.request<Properties>("POST", path, {
     body: object,
     query: { fieldManager: CREATING_MANAGER, ...(dryRun && { dryRun: "All" }) },
-    signal,
   });
 }
 
@@ -88,7 +87,6 @@ export interface UpdateOptions {
   dryRun: boolean;
   force: boolean;
   ignored: Step[][];
-  signal: AbortSignal;
 }
 
 /** @param inputs - what the object should be; changed where fields are ignored */
@@ -98,7 +96,7 @@ export async function updateObject(
   inputs: Properties,
   options: UpdateOptions,
 ): Promise<Properties> {
-  const { dryRun, fieldManager, signal } = options;
+  const { dryRun, fieldManager } = options;
   const address = addressOf(inputs);
   address.metadata.name = liveName;
   let live = properties(await api.get(address));
@@ -110,7 +108,6 @@ export async function updateObject(
     return api.request<Properties>("PUT", await api.pathOf(address), {
       body: { ...inputs, metadata },
       query: { fieldManager, ...(dryRun && { dryRun: "All" }) },
-      signal,
     });
   }
   const fields = dryRun ? undefined : takeOver(live, fieldManager);
@@ -125,14 +122,11 @@ export async function updateObject(
           value: text(live, "metadata", "resourceVersion"),
         },
       ],
-      signal,
     });
   }
   leaveIgnored(inputs, live, fieldManager, options.ignored);
   const force = options.force || !hasManagers(live) || (dryRun && hasCreatingManager(live));
-  return properties(
-    await api.apply(inputs as unknown as KubernetesObject, { fieldManager, force, dryRun, signal }),
-  );
+  return properties(await api.apply(inputs as unknown as KubernetesObject, { fieldManager, force, dryRun }));
 }
 
 /** The live object, or undefined where it or its whole kind is gone. */

@@ -1,8 +1,9 @@
 // Who owns which field of an object under server-side apply, and handing fields over. Pure.
 // Format: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+
+import type { Step } from "../object-diff.ts";
 import { isObject, type Properties, type Value } from "../property-values.ts";
 import { field } from "./api-object.ts";
-import type { Step } from "./object-diff.ts";
 
 interface ManagedFields {
   manager: string;

@@ -47,6 +47,9 @@ export async function serveKubernetes(options: { engineAddress: string | undefin
       invoke: (request: pb.InvokeRequest) => {
         throw refused(`the function ${request.getTok()}`);
       },
+      construct: (request: pb.ConstructRequest) => {
+        throw refused(request.getType());
+      },
       cancel: () => {
         cancellation.abort();
         return new emptyPb.Empty();

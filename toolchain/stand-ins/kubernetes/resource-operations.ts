@@ -1,14 +1,12 @@
-// Check, Diff, Create, Read, Update and Delete of one object, in the way and with the state of the
-// official plugin. The work on the cluster is in cluster-objects.ts.
+// Create, Read, Update and Delete of one object, in the way and with the state of the official plugin.
+// The work on the cluster is in cluster-objects.ts.
 // Behaviour after pulumi-kubernetes, provider/pkg/provider/provider.go
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyPb from "google-protobuf/google/protobuf/empty_pb.js";
-import type { KubernetesApi } from "../../../kubernetes/api.ts";
-import { VisibleError } from "../../../model/visible-error.ts";
-import type { Tell } from "../engine-log.ts";
+import { parsePath } from "../object-diff.ts";
 import type { CallContext } from "../plugin-server.ts";
-import { containsUnknowns, isObject, type Properties, specialKind, type Value } from "../property-values.ts";
-import { initFailed, properties, propertyDiff, struct } from "../provider-messages.ts";
+import { containsUnknowns, isObject, type Properties } from "../property-values.ts";
+import { initFailed, properties, struct } from "../provider-messages.ts";
 import {
   addressOf,
   annotateSecrets,
@@ -23,18 +21,10 @@ import {
   text,
 } from "./api-object.ts";
 import * as cluster from "./cluster-objects.ts";
-import { contains, differences, parsePath, pathText } from "./object-diff.ts";
-import { isBuiltIn, kindOf, nameOf } from "./object-kind.ts";
-import { assignName, isAutonamed, isNamed, newFieldManager } from "./object-name.ts";
-import type { ProviderConfig } from "./provider-config.ts";
+import { isBuiltIn, kindOf } from "./object-kind.ts";
+import { newFieldManager } from "./object-name.ts";
 import { explained, hasStatus, isMissingNamespace } from "./refusal.ts";
-import { replacingFields } from "./replacing-fields.ts";
-
-export interface Surroundings {
-  config(): ProviderConfig;
-  api(): Promise<KubernetesApi>;
-  tell: Tell;
-}
+import { check, diff, isNamespaced, type Surroundings } from "./resource-planning.ts";
 
 export function resourceOperations(surroundings: Surroundings) {
   const bound =
@@ -51,89 +41,6 @@ export function resourceOperations(surroundings: Surroundings) {
     update: bound(update),
     delete: bound(remove),
   };
-}
-
-async function check(here: Surroundings, request: pb.CheckRequest): Promise<pb.CheckResponse> {
-  kindOf(request.getUrn());
-  const news = properties(request.getNews());
-  refuseAssets(news);
-  const inputs = normalized(objectOf(news));
-  const olds = request.getOlds() ? objectOf(properties(request.getOlds())) : {};
-  const autonaming = request.getAutonaming();
-  assignName(inputs, Object.keys(olds).length > 0 ? olds : undefined, {
-    resourceName: nameOf(request.getUrn()),
-    randomSeed: request.getRandomseed_asU8(),
-    autonaming: autonaming && {
-      disabled: autonaming.getMode() === pb.CheckRequest.AutonamingOptions.Mode.DISABLE,
-      proposedName: autonaming.getProposedName(),
-    },
-  });
-  const metadata = inputs.metadata as Properties;
-  if (!metadata.namespace && (await isNamespaced(here, inputs))) {
-    metadata.namespace = here.config().namespace ?? (await here.api()).namespace;
-  }
-  const response = new pb.CheckResponse();
-  response.setInputs(struct(annotateSecrets(inputs, news)));
-  return response;
-}
-
-function refuseAssets(value: Value): void {
-  const special = specialKind(value);
-  if (special) throw new VisibleError(`A Kubernetes object cannot hold an ${special}.`);
-  if (isObject(value) || Array.isArray(value)) Object.values(value).forEach(refuseAssets);
-}
-
-/** A kind that the server does not know (yet) is taken for namespaced, as most custom resources are. */
-async function isNamespaced(here: Surroundings, object: Properties): Promise<boolean> {
-  try {
-    return await (await here.api()).isNamespaced(addressOf(object));
-  } catch (error) {
-    if (cluster.isUnknownKind(error)) return true;
-    throw error;
-  }
-}
-
-async function diff(here: Surroundings, request: pb.DiffRequest): Promise<pb.DiffResponse> {
-  const state = checkpointOf(properties(request.getOlds()));
-  const news = normalized(objectOf(properties(request.getNews())));
-  const olds = normalized(state.inputs);
-  const before = pruned(state.live, olds) as Properties;
-  const namespaced = await isNamespaced(here, news);
-  for (const object of [before, news, olds]) settleNamespace(object, namespaced);
-  const oldName = text(state.live, "metadata", "name");
-  if (isObject(before.metadata)) {
-    delete before.metadata.resourceVersion;
-    if (text(news, "metadata", "name")) before.metadata.name = oldName;
-  }
-  const ignored = request.getIgnorechangesList().map(parsePath);
-  const found = differences(before, olds, news, replacingFields(news, here.config().mutable)).filter(
-    ({ path }) => !ignored.some((ancestor) => contains(ancestor, path)),
-  );
-
-  const response = new pb.DiffResponse();
-  const { DIFF_SOME, DIFF_NONE } = pb.DiffResponse.DiffChanges;
-  response.setChanges(found.length > 0 ? DIFF_SOME : DIFF_NONE);
-  response.setHasdetaileddiff(true);
-  for (const { path, change, replaces, inputDiff } of found) {
-    response.getDetaileddiffMap().set(pathText(path), propertyDiff(change, { replaces, inputDiff }));
-  }
-  const replacing = found.filter(({ replaces }) => replaces).map(({ path }) => pathText(path));
-  response.setReplacesList(replacing);
-  // The successor cannot stand beside the object where it must have the same name in the same place.
-  response.setDeletebeforereplace(
-    replacing.length > 0 &&
-      isNamed(news) &&
-      !isAutonamed(news) &&
-      text(news, "metadata", "name") === oldName &&
-      text(news, "metadata", "namespace") === text(state.live, "metadata", "namespace"),
-  );
-  return response;
-}
-
-function settleNamespace(object: Properties, namespaced: boolean): void {
-  if (!isObject(object.metadata)) return;
-  const { namespace, ...rest } = object.metadata;
-  object.metadata = namespaced ? { ...rest, namespace: namespace || "default" } : rest;
 }
 
 async function create(
@@ -328,7 +235,6 @@ async function update(
         dryRun,
         force: here.config().patchForce || isForced(inputs),
         ignored: request.getIgnorechangesList().map(parsePath),
-        signal: call.signal,
       },
     );
   } catch (error) {

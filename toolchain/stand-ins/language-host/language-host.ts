@@ -9,7 +9,7 @@ import languagePb from "@pulumi/pulumi/proto/language_pb.js";
 import pluginPb from "@pulumi/pulumi/proto/plugin_pb.js";
 import emptyPb from "google-protobuf/google/protobuf/empty_pb.js";
 import { VisibleError } from "../../../model/visible-error.ts";
-import { cancellation, servePlugin, serviceError } from "../plugin-server.ts";
+import { cancellation, servePlugin, serviceError, signalChildren } from "../plugin-server.ts";
 import { programDependencies } from "./program-dependencies.ts";
 import { runArguments, runEnvironment, runtimeOptions } from "./run-arguments.ts";
 
@@ -113,7 +113,7 @@ function runProcess(
     const child = spawn(command, arguments_, { env: environment, stdio: ["ignore", "inherit", "inherit"] });
     let kill: NodeJS.Timeout | undefined;
     const stop = () => {
-      child.kill("SIGINT");
+      signalChildren(child, "SIGINT");
       kill = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
     };
     cancellation.signal.addEventListener("abort", stop, { once: true });

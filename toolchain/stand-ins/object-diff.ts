@@ -1,6 +1,6 @@
 // What differs between the object that a resource made and its new inputs, by path, and whether that
 // replaces it. Pure.
-import { equal, isObject, isUnknown, type Properties, type Value } from "../property-values.ts";
+import { equal, isObject, isSecret, isUnknown, type Properties, type Value } from "./property-values.ts";
 
 export type Step = string | number;
 
@@ -39,9 +39,9 @@ export function differences(
     if (before === undefined) {
       if (!isNothing(after)) note(path, "add", after);
     } else if (isUnknown(after)) note(path, "update", after);
-    else if (isObject(before) && isObject(after)) {
+    else if (isPlain(before) && isPlain(after)) {
       for (const key of Object.keys(after)) {
-        compare([...path, key], before[key], isObject(input) ? input[key] : undefined, after[key]!);
+        compare([...path, key], before[key], isPlain(input) ? input[key] : undefined, after[key]!);
       }
       for (const key of Object.keys(before)) {
         if (!(key in after)) note([...path, key], "delete", undefined);
@@ -56,6 +56,11 @@ export function differences(
   };
   compare([], live, oldInputs, newInputs);
   return found;
+}
+
+/** A map that is walked; a secret is compared as a whole. */
+function isPlain(value: Value | undefined): value is Properties {
+  return isObject(value) && !isSecret(value);
 }
 
 /** The server drops these, so they are no change. */
