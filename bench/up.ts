@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { reset, start } from "../toolchain/embedded-kubernetes/index.ts";
+import { reset, start } from "../toolchain/embedded-kubernetes/cluster.ts";
 import type { Row } from "./row.ts";
 import { bareProgram } from "./up/bare-program.ts";
 import { fleetOf } from "./up/fleet.ts";

@@ -36,10 +36,19 @@ export class DeviceClass extends pulumi.ComponentResource {
     this.className = checked.name;
     this.spec = checked.spec;
     const { settings, config } = checked.spec;
-    this.layer = { kind: "DeviceClass", name: checked.name, settings, secrets: checked.secrets, mapping: config.mapping };
+    this.layer = {
+      kind: "DeviceClass",
+      name: checked.name,
+      settings,
+      secrets: checked.secrets,
+      mapping: config.mapping,
+    };
     visible(() => cluster.registry.addClass(checked.name, this));
     const { provider, target, clusterUid } = cluster.connection;
-    const labels = { ...metadata?.labels, ...objectLabels({ cluster: cluster.clusterName, class: checked.name }) };
+    const labels = {
+      ...metadata?.labels,
+      ...objectLabels({ cluster: cluster.clusterName, class: checked.name }),
+    };
     visible(() =>
       layerSecret(
         name,
@@ -57,7 +66,8 @@ export class DeviceClass extends pulumi.ComponentResource {
         { parent: this, provider },
       ),
     );
-    this.artifact = declareFirmware(name, this, cluster, buildSecrets(cluster, this, checked.spec.firmware.secrets)).reference;
+    const secrets = visible(() => buildSecrets(cluster, this, checked.spec.firmware.secrets));
+    this.artifact = declareFirmware(name, this, cluster, secrets).reference;
     this.flashScript = pulumi.all([this.artifact, clusterUid]).apply(([artifact, uid]) =>
       renderFlashScript({
         className: checked.name,
@@ -72,7 +82,10 @@ export class DeviceClass extends pulumi.ComponentResource {
       name,
       {
         metadata: { name: flashConfigMapName(checked.name), namespace: cluster.namespace, labels },
-        data: { "flash.sh": this.flashScript, "artifact.json": this.artifact.apply((artifact) => JSON.stringify(artifact)) },
+        data: {
+          "flash.sh": this.flashScript,
+          "artifact.json": this.artifact.apply((artifact) => JSON.stringify(artifact)),
+        },
       },
       { parent: this, provider },
     );
@@ -88,15 +101,13 @@ function buildSecrets(
 ): Record<string, pulumi.Output<string>> {
   const entries = keys.map((key) => {
     const layer = [deviceClass.layer, cluster.layer].find(({ secrets }) => Object.hasOwn(secrets, key));
-    if (!layer) {
-      throw visibleMissing(deviceClass.className, key);
-    }
+    if (!layer) throw unknownSecret(deviceClass.className, key);
     return [key, cluster.secretOf([layer.kind, layer.name, key], layer.secrets[key]!)] as const;
   });
   return Object.fromEntries(entries);
 }
 
-function visibleMissing(className: string, key: string): Error {
+function unknownSecret(className: string, key: string): Error {
   return new VisibleError(
     `DeviceClass "${className}": firmware.secrets names "${key}", which is a secret neither of the class nor of its cluster.`,
   );

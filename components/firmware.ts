@@ -1,11 +1,12 @@
 // The firmware of a class as one dynamic resource. Reads the source tree, to know its hash; builds nothing here.
 import * as pulumi from "@pulumi/pulumi";
-import { type ArtifactReference, type FirmwareRequest } from "../builders/contract.ts";
-import { explainContentHash } from "../builders/content-hash.ts";
+import { planFirmware } from "../builders/build-firmware.ts";
+import type { ContentHash } from "../builders/content-hash.ts";
+import type { ArtifactReference, Json } from "../builders/contract.ts";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
-import type { FirmwareDescription } from "../dynamic-providers/firmware-provider.ts";
+import type { FirmwareDescription, FirmwareSecrets } from "../dynamic-providers/firmware-provider.ts";
+import { deriveBytes } from "./derivation.ts";
 import type { DeviceClass } from "./device-class.ts";
-import { fingerprint } from "./derivation.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { reportable } from "./visible.ts";
 
@@ -27,8 +28,10 @@ export function declareFirmware(
 ): FirmwareResource {
   const firmware = describe(deviceClass);
   const { target, explicit, clusterUid } = cluster.connection;
-  const plain = pulumi.output(secrets);
-  const built = pulumi.all([plain, cluster.rootKey]).apply(([values, rootKey]) => inputsOf(firmware, deviceClass, values, rootKey));
+  const plan =
+    Object.keys(secrets).length > 0
+      ? planWithSecrets(firmware, cluster, secrets)
+      : { plain: planned(firmware) };
   return new FirmwareResource(
     name,
     {
@@ -40,11 +43,12 @@ export function declareFirmware(
       ...(explicit && { kubernetes: target }),
       store: cluster.spec.artifacts,
       firmware,
+      contentHash: plan.plain.apply(({ hash }) => hash),
       // Named parts, so that a preview says what changed; a keyed fingerprint stands for a secret.
-      hash: pulumi.unsecret(built),
-      ...(Object.keys(secrets).length > 0 && { secrets: pulumi.secret(plain.apply((values) => JSON.stringify(values))) }),
+      builtFrom: plan.plain.apply(({ parts }) => parts),
+      ...("secret" in plan && { secrets: plan.secret }),
     },
-    // A build may take long; its end is the builder's own time limit.
+    // The builder's own time limit ends a build; the engine's must not come first.
     { parent: deviceClass, customTimeouts: { create: "2h", update: "2h" } },
   );
 }
@@ -52,5 +56,32 @@ export function declareFirmware(
 function describe({ spec }: DeviceClass): FirmwareDescription {
   const { name, args, source } = spec.firmware.builder;
   const { label, size } = spec.config.partition;
-  return { builder: { name, args, ...(source !== undefined && { source }) }, chip: spec.chip, config: { label, size } } as FirmwareDescription;
+  const builder = { name, args: args as Record<string, Json>, ...(source !== undefined && { source }) };
+  return { builder, chip: spec.chip, config: { label, size } };
+}
+
+function planned(firmware: FirmwareDescription, secrets?: FirmwareSecrets): pulumi.Output<ContentHash> {
+  const request = { ...firmware, projectFolder: process.cwd(), ...(secrets && { secrets: secrets.values }) };
+  const options = secrets ? { secretKey: Buffer.from(secrets.key, "base64") } : {};
+  return pulumi.output(reportable(() => planFirmware(request, options)));
+}
+
+/** What shows of secrets are fingerprints under a key of the fleet's own. */
+function planWithSecrets(
+  firmware: FirmwareDescription,
+  cluster: DevicesCluster,
+  secrets: Record<string, pulumi.Output<string>>,
+): { plain: pulumi.Output<ContentHash>; secret: pulumi.Output<string> } {
+  const filled = pulumi
+    .all([pulumi.output(secrets), cluster.rootKey])
+    .apply(([values, rootKey]): FirmwareSecrets => {
+      const key = deriveBytes(rootKey, "fingerprint", [cluster.namespaceName, "firmware"], 32).toString(
+        "base64",
+      );
+      return { values, key };
+    });
+  return {
+    plain: pulumi.unsecret(filled.apply((known) => planned(firmware, known))),
+    secret: pulumi.secret(filled.apply((known) => JSON.stringify(known))),
+  };
 }

@@ -1,1 +1,117 @@
-export const firmwareProvider = {} as never;
+// The provider of a class's firmware: builds it where its content hash is new, keeps it in the artefact store.
+// Starts builders; touches the artefact store and the cache folder. The state keeps the reference, never bytes.
+import { buildFirmware } from "../builders/build-firmware.ts";
+import type { ArtifactReference, ArtifactStore, FirmwareRequest } from "../builders/contract.ts";
+import { ClusterStore } from "../builders/stores/cluster.ts";
+import { DirectoryStore } from "../builders/stores/directory.ts";
+import { stderrProgress } from "../toolchain/progress.ts";
+import { explainWriteError } from "./explain-write-error.ts";
+import type { DynamicProvider } from "./provider.ts";
+import { stableDigest } from "./stable-digest.ts";
+import { type ClusterInputs, connectFor } from "./stack-connection.ts";
+
+/** What to build, without secrets and without folders of this machine. */
+export type FirmwareDescription = Omit<FirmwareRequest, "projectFolder" | "secrets">;
+
+export type StoreDescription = { kind: "cluster" } | { kind: "directory"; path: string };
+
+interface StoreInputs extends ClusterInputs {
+  class: string;
+  cluster: string;
+  namespace: string;
+  /** `<project>/<stack>/<resource>`: in whose name the store keeps it. */
+  owner: string;
+  store: StoreDescription;
+}
+
+export interface FirmwareInputs extends StoreInputs {
+  firmware: FirmwareDescription;
+  /** SHA-256 of all that the build depends on. */
+  contentHash: string;
+  /** Its parts by name, for previews. */
+  builtFrom: Record<string, string>;
+  /** A `FirmwareSecrets` as text; secret. Only where the build reads secrets. */
+  secrets?: string;
+}
+
+export interface FirmwareSecrets {
+  values: Record<string, string>;
+  /** Keys the fingerprints in the content hash; base64. */
+  key: string;
+}
+
+export interface FirmwareOutputs extends StoreInputs {
+  reference: ArtifactReference;
+  /** Digest of all inputs that the outcome depends on, as they were applied. */
+  applied: string;
+  /** Set by a refresh that did not find the artefact in its store, whole. */
+  missing?: true;
+}
+
+async function diff(_id: string, olds: FirmwareOutputs, news: FirmwareInputs) {
+  const moved = olds.namespace !== news.namespace || olds.clusterUid !== news.clusterUid;
+  return {
+    changes: moved || olds.missing === true || olds.applied !== appliedDigest(news),
+    replaces: moved ? ["namespace"] : [],
+  };
+}
+
+async function create(inputs: FirmwareInputs) {
+  return { id: `${inputs.namespace}/${inputs.class}`, outs: await buildAndStore(inputs) };
+}
+
+async function update(_id: string, olds: FirmwareOutputs, news: FirmwareInputs) {
+  const outs = await buildAndStore(news);
+  const same =
+    outs.reference.digest === olds.reference.digest && stableDigest(olds.store) === stableDigest(news.store);
+  if (!same) await (await storeOf(olds)).delete(olds.reference);
+  return { outs };
+}
+
+async function read(id: string, props: FirmwareOutputs) {
+  const { missing: _, ...rest } = props;
+  const there = await (await storeOf(props)).has(props.reference);
+  return { id, props: there ? rest : { ...rest, missing: true as const } };
+}
+
+async function remove(_id: string, props: FirmwareOutputs) {
+  await (await storeOf(props)).delete(props.reference);
+}
+
+async function buildAndStore(inputs: FirmwareInputs): Promise<FirmwareOutputs> {
+  const secrets = inputs.secrets === undefined ? undefined : (JSON.parse(inputs.secrets) as FirmwareSecrets);
+  const request: FirmwareRequest = {
+    ...inputs.firmware,
+    projectFolder: process.cwd(),
+    ...(secrets && { secrets: secrets.values }),
+  };
+  const { artifact, archive } = await buildFirmware(request, {
+    progress: stderrProgress(),
+    ...(secrets && { secretKey: Buffer.from(secrets.key, "base64") }),
+  });
+  const store = await storeOf(inputs);
+  const reference = await store.put(artifact, archive).catch((error) => {
+    throw explainWriteError(error, `the firmware of class ${inputs.class}`, inputs.namespace);
+  });
+  const { class: name, cluster, namespace, owner, store: description, clusterUid, kubernetes } = inputs;
+  const common = { class: name, cluster, namespace, owner, store: description, clusterUid };
+  return { ...common, ...(kubernetes && { kubernetes }), reference, applied: appliedDigest(inputs) };
+}
+
+function appliedDigest({ firmware, contentHash, store }: FirmwareInputs): string {
+  return stableDigest([firmware, contentHash, store]);
+}
+
+async function storeOf(inputs: StoreInputs): Promise<ArtifactStore> {
+  const { store, owner, namespace } = inputs;
+  if (store.kind === "directory") return new DirectoryStore({ folder: store.path, user: owner });
+  return new ClusterStore({ api: await connectFor(inputs), namespace, user: owner });
+}
+
+export const firmwareProvider: DynamicProvider<FirmwareInputs, FirmwareOutputs> = {
+  diff,
+  create,
+  update,
+  read,
+  delete: remove,
+};

@@ -18,7 +18,12 @@ export class Project {
 
   static async create(folder: string, kubeconfig: string, program: string): Promise<Project> {
     const stateFolder = join(folder, ".edgeflock");
-    const env = await toolEnvironment({ projectFolder: CHECKOUT, stateFolder, kubeconfig });
+    const env = await toolEnvironment({
+      projectFolder: CHECKOUT,
+      stateFolder,
+      kubeconfig,
+      ignoreUserBackend: true,
+    });
     const project = new Project(folder, { ...env, PULUMI_STACK: "bench" });
     await project.write(
       "Pulumi.yaml",

@@ -8,8 +8,9 @@ import pc from "picocolors";
 import { loadManifests } from "../../model/load-manifests.ts";
 import { readManifestFiles } from "../../model/read-manifest-files.ts";
 import { VisibleError } from "../../model/visible-error.ts";
-import { reset, start, status } from "../../toolchain/embedded-kubernetes/index.ts";
+import { reset, start, status } from "../../toolchain/embedded-kubernetes/cluster.ts";
 import { toolEnvironment } from "../../toolchain/environment.ts";
+import { stderrProgress } from "../../toolchain/progress.ts";
 import { demoSecrets, secretVariables } from "./demo-secrets.ts";
 import { flashVirtualBoard } from "./flash-virtual-board.ts";
 import { renderSummary } from "./summary.ts";
@@ -22,8 +23,8 @@ export async function runDemo(): Promise<void> {
   const started = performance.now();
   const documents = loadManifests(readManifestFiles(join(PROJECT, MANIFESTS)));
   heading("Tools and embedded Kubernetes");
-  const env = await toolEnvironment({ projectFolder: PROJECT });
-  const cluster = await start(PROJECT);
+  const env = await toolEnvironment({ projectFolder: PROJECT, progress: stderrProgress() });
+  const cluster = await start(PROJECT, { progress: stderrProgress() });
   console.log(`  Kubernetes ${pc.dim("at")} ${cluster.server}`);
   const secrets = demoSecrets(
     secretVariables(documents),
@@ -38,6 +39,7 @@ export async function runDemo(): Promise<void> {
   const deviceClass = device.spec.deviceClassReference.name;
   heading("One board: flashed by the real esptool into a virtual ESP32, then booted");
   await flashVirtualBoard({
+    projectFolder: PROJECT,
     script: (await pulumi.output<Record<string, string>>("flashScripts"))[deviceClass]!,
     device: device.metadata.name,
     env,
@@ -57,7 +59,7 @@ export async function runDemo(): Promise<void> {
 export async function destroyDemo(): Promise<void> {
   const env = await toolEnvironment({ projectFolder: PROJECT });
   const stackFile = join(PROJECT, "stacks", `Pulumi.${STACK}.yaml`);
-  if ((await status(PROJECT)).state !== "absent") {
+  if ((await status(PROJECT)).hasData) {
     await start(PROJECT);
     const file = join(PROJECT, ".edgeflock", "demo-secrets.json");
     const documents = loadManifests(readManifestFiles(join(PROJECT, MANIFESTS)));

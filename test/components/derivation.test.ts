@@ -11,7 +11,11 @@ function hkdf(key: Buffer, info: string, length: number): Buffer {
   let previous = Buffer.alloc(0);
   const blocks: Buffer[] = [];
   for (let n = 1; blocks.length * 32 < length; n++) {
-    previous = createHmac("sha256", prk).update(previous).update(info).update(Buffer.from([n])).digest();
+    previous = createHmac("sha256", prk)
+      .update(previous)
+      .update(info)
+      .update(Buffer.from([n]))
+      .digest();
     blocks.push(previous);
   }
   return Buffer.concat(blocks).subarray(0, length);
@@ -20,15 +24,23 @@ function hkdf(key: Buffer, info: string, length: number): Buffer {
 describe("secrets derived from the root key", () => {
   it("are HKDF-SHA256 of the root key, with purpose and length-prefixed names as info", () => {
     const info = "15:edgeflock.io/v113:mqtt-password2:gh7:cam-0011:1";
-    expect(deriveBytes(ROOT, "mqtt-password", ["gh", "cam-001", "1"], 43)).toEqual(hkdf(Buffer.alloc(32, 7), info, 43));
+    expect(deriveBytes(ROOT, "mqtt-password", ["gh", "cam-001", "1"], 43)).toEqual(
+      hkdf(Buffer.alloc(32, 7), info, 43),
+    );
   });
 
   it("differ wherever purpose or any name differs, however the names are cut", () => {
     fc.assert(
-      fc.property(fc.array(fc.string(), { maxLength: 4 }), fc.array(fc.string(), { maxLength: 4 }), (a, b) => {
-        const same = JSON.stringify(a) === JSON.stringify(b);
-        expect(deriveBytes(ROOT, "nvs-keys", a, 16).equals(deriveBytes(ROOT, "nvs-keys", b, 16))).toBe(same);
-      }),
+      fc.property(
+        fc.array(fc.string(), { maxLength: 4 }),
+        fc.array(fc.string(), { maxLength: 4 }),
+        (a, b) => {
+          const same = JSON.stringify(a) === JSON.stringify(b);
+          expect(deriveBytes(ROOT, "nvs-keys", a, 16).equals(deriveBytes(ROOT, "nvs-keys", b, 16))).toBe(
+            same,
+          );
+        },
+      ),
     );
     expect(deriveBytes(ROOT, "nvs-keys", ["a"], 16)).not.toEqual(deriveBytes(ROOT, "fingerprint", ["a"], 16));
   });
@@ -52,6 +64,8 @@ describe("a fingerprint", () => {
     expect(one).toMatch(/^[0-9a-f]{12}$/);
     expect(fingerprint(ROOT, ["gh", "cam-001", "wifi.password"], "hunter3")).not.toBe(one);
     expect(fingerprint(ROOT, ["gh", "cam-002", "wifi.password"], "hunter2")).not.toBe(one);
-    expect(fingerprint(Buffer.alloc(32, 8).toString("base64"), ["gh", "cam-001", "wifi.password"], "hunter2")).not.toBe(one);
+    expect(
+      fingerprint(Buffer.alloc(32, 8).toString("base64"), ["gh", "cam-001", "wifi.password"], "hunter2"),
+    ).not.toBe(one);
   });
 });

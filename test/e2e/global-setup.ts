@@ -1,10 +1,11 @@
 // One embedded Kubernetes for all end-to-end tests of a run, in a folder of its own; stopped and deleted after it.
-import { mkdtemp, rm } from "node:fs/promises";
+
 import { mkdirSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestProject as VitestProject } from "vitest/node";
-import { reset, start } from "../../toolchain/embedded-kubernetes/index.ts";
+import { reset, start } from "../../toolchain/embedded-kubernetes/cluster.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

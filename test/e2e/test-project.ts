@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { execa, type ResultPromise } from "execa";
+import { execa } from "execa";
 import { inject } from "vitest";
 import { connect, type KubernetesApi } from "../../kubernetes/api.ts";
 import { toolEnvironment } from "../../toolchain/environment.ts";
@@ -37,7 +37,13 @@ export class TestProject {
   readonly #env: NodeJS.ProcessEnv;
   readonly #kubeconfig: string;
 
-  private constructor(id: string, folder: string, api: KubernetesApi, env: NodeJS.ProcessEnv, kubeconfig: string) {
+  private constructor(
+    id: string,
+    folder: string,
+    api: KubernetesApi,
+    env: NodeJS.ProcessEnv,
+    kubeconfig: string,
+  ) {
     this.id = id;
     this.folder = folder;
     this.api = api;
@@ -51,10 +57,18 @@ export class TestProject {
     const folder = join(CHECKOUT, ".edgeflock", "test-projects", id);
     await mkdir(join(folder, "stacks", STACK), { recursive: true });
     const kubeconfig = inject("kubeconfig");
-    const env = await toolEnvironment({ projectFolder: CHECKOUT, stateFolder: join(folder, ".edgeflock"), kubeconfig });
+    const env = await toolEnvironment({
+      projectFolder: CHECKOUT,
+      stateFolder: join(folder, ".edgeflock"),
+      kubeconfig,
+      ignoreUserBackend: true,
+    });
     const project = new TestProject(id, folder, await connect({ kubeconfig }), env, kubeconfig);
     const runtime = { name: "nodejs", options: { typescript: false } };
-    await project.write("Pulumi.yaml", JSON.stringify({ name: `project-${id}`, main: "index.ts", stackConfigDir: "stacks", runtime }));
+    await project.write(
+      "Pulumi.yaml",
+      JSON.stringify({ name: `project-${id}`, main: "index.ts", stackConfigDir: "stacks", runtime }),
+    );
     await project.write("index.ts", program);
     await project.mustPulumi("stack", "init", STACK);
     await project.mustPulumi("config", "set", "edgeflock:kubeconfig", kubeconfig);
@@ -74,12 +88,12 @@ export class TestProject {
     await this.write(join("stacks", STACK, file), text);
   }
 
-  start(...args: string[]): ResultPromise<{ reject: false; all: true }> {
+  /** Starts a pulumi command and gives back the running process. */
+  start(...args: string[]) {
     return execa("pulumi", [...args, "--non-interactive"], {
       cwd: this.folder,
       env: { ...this.#env, PULUMI_STACK: STACK, ...this.variables },
       reject: false,
-      all: true,
       stdin: "ignore",
     });
   }
@@ -91,14 +105,17 @@ export class TestProject {
 
   async mustPulumi(...args: string[]): Promise<Ran> {
     const ran = await this.pulumi(...args);
-    if (ran.exitCode !== 0) throw new Error(`pulumi ${args.join(" ")}: exit ${ran.exitCode}\n${ran.stdout}\n${ran.stderr}`);
+    if (ran.exitCode !== 0)
+      throw new Error(`pulumi ${args.join(" ")}: exit ${ran.exitCode}\n${ran.stdout}\n${ran.stderr}`);
     return ran;
   }
 
   /** Runs `up` and returns how many resources changed, by operation. */
   async up(...args: string[]): Promise<Record<string, number>> {
     await this.mustPulumi("up", "--yes", "--skip-preview", ...args);
-    const history = JSON.parse((await this.mustPulumi("stack", "history", "--json", "--page-size", "1", "--page", "1")).stdout);
+    const history = JSON.parse(
+      (await this.mustPulumi("stack", "history", "--json", "--page-size", "1", "--page", "1")).stdout,
+    );
     const { same: _, ...changes } = history[0].resourceChanges as Record<string, number>;
     return changes;
   }
@@ -127,11 +144,17 @@ export class TestProject {
     const address = { apiVersion: "v1", kind: "Secret", metadata: { namespace, name } };
     const object = await this.api.getOrUndefined<{ data?: Record<string, string> }>(address);
     if (!object) return undefined;
-    return Object.fromEntries(Object.entries(object.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64")]));
+    return Object.fromEntries(
+      Object.entries(object.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64")]),
+    );
   }
 
-  kubectl(...args: string[]): Promise<Ran> {
-    return execa("kubectl", ["--kubeconfig", this.#kubeconfig, ...args], { env: this.#env, reject: false });
+  async kubectl(...args: string[]): Promise<Ran> {
+    const { exitCode, stdout, stderr } = await execa("kubectl", ["--kubeconfig", this.#kubeconfig, ...args], {
+      env: this.#env,
+      reject: false,
+    });
+    return { exitCode, stdout, stderr };
   }
 
   /** Destroys what the stack made, and the folder. */

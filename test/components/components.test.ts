@@ -1,0 +1,187 @@
+import * as pulumi from "@pulumi/pulumi";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+
+// The components as a program sees them, without an engine: Pulumi's own mocks record what is registered.
+interface Registered {
+  type: string;
+  name: string;
+  inputs: Record<string, unknown>;
+  parent?: string;
+}
+
+let registered: Registered[];
+const UID = "5498d17d-e9f1-49fa-ae5f-47e3bdecb771";
+const ROOT_KEY = Buffer.alloc(32, 1).toString("base64");
+
+beforeEach(async () => {
+  vi.resetModules();
+  registered = [];
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs }) => {
+        registered.push({ type, name, inputs });
+        const artifact = {
+          chip: "esp32",
+          digest: `sha256:${"0".repeat(64)}`,
+          size: 1,
+          version: "1",
+          files: [{ offset: 0x10000, path: "app.bin", sha256: "0".repeat(64), size: 1 }],
+          config: { label: "cfg", offset: 0x9000, size: 0x6000 },
+          flashSize: "4MB",
+          store: { kind: "cluster", namespace: "gh", parts: ["artifact-0"] },
+        };
+        if (type.endsWith(":Firmware")) return { id: name, state: { ...inputs, reference: artifact } };
+        const outputs = type === "random:index/randomBytes:RandomBytes" ? { base64: ROOT_KEY, hex: "" } : {};
+        return { id: `${name}-id`, state: { ...inputs, ...outputs } };
+      },
+      call: () => ({}),
+    },
+    "project",
+    "stack",
+  );
+});
+
+async function components() {
+  return import("../../components/index.ts");
+}
+
+const mqtt = { broker: { kind: "external" as const, host: "mqtt.example" }, topicRoot: "site" };
+const kubernetes = { context: "test", clusterIdentifier: UID };
+const native = { chip: "esp32" as const, firmware: { builder: { name: "native" } } };
+
+/** Waits until everything that the program registered has arrived. */
+async function settled(): Promise<void> {
+  await pulumi.runtime.disconnect();
+}
+
+function find(type: string, name: string): Registered {
+  const found = registered.find((resource) => resource.type === type && resource.name === name);
+  if (!found)
+    throw new Error(
+      `${type} ${name} is not among ${registered.map((r) => `${r.type} ${r.name}`).join(", ")}`,
+    );
+  return found;
+}
+
+const DEVICE = "pulumi-nodejs:dynamic/edgeflock:Device";
+
+describe("the components", () => {
+  it("declare a namespace, Secrets, a flash ConfigMap and one dynamic resource a device, under the documented names", async () => {
+    const { DevicesCluster, DeviceClass, DeviceGroup, Device } = await components();
+    const cluster = new DevicesCluster("greenhouse", { namespace: "gh", mqtt, kubernetes });
+    new DeviceClass("node", { cluster, ...native });
+    new DeviceGroup("north", {
+      cluster,
+      selector: { matchLabels: { hall: "north" } },
+      settings: { "wifi.ssid": "n" },
+    });
+    new Device("cam-001", {
+      cluster,
+      deviceClassReference: { name: "node" },
+      metadata: { labels: { hall: "north" } },
+    });
+    await settled();
+    const secretNames = registered
+      .filter(({ type }) => type === "kubernetes:core/v1:Secret")
+      .map(({ inputs }) => (inputs.metadata as { name: string }).name);
+    expect(secretNames.sort()).toEqual([
+      "greenhouse-devices-cluster",
+      "node-device-class",
+      "north-device-group",
+    ]);
+    expect(find("kubernetes:core/v1:ConfigMap", "node").inputs.metadata).toMatchObject({
+      name: "node-flash",
+      namespace: "gh",
+    });
+    expect(find("random:index/randomBytes:RandomBytes", "edgeflock-root-key").inputs).toEqual({ length: 32 });
+    expect(find("pulumi:providers:kubernetes", "greenhouse").inputs).toMatchObject({
+      clusterIdentifier: UID,
+    });
+    expect(find(DEVICE, "cam-001").inputs).toMatchObject({
+      device: "cam-001",
+      class: "node",
+      owner: "project/stack/cam-001",
+      clusterUid: UID,
+      mqtt: "mqtts://mqtt.example:8883 as cam-001, topic site/cam-001",
+      "wifi.ssid": "n from DeviceGroup north, priority 0 → wifi/ssid (string)",
+    });
+  });
+
+  it("show of a secret setting only a fingerprint, whatever it comes from", async () => {
+    const { DevicesCluster, DeviceClass, Device } = await components();
+    const secret = pulumi.secret(Promise.resolve("hunter2"));
+    const cluster = new DevicesCluster("c", {
+      namespace: "gh",
+      mqtt,
+      kubernetes,
+      secrets: { "wifi.password": secret },
+    });
+    new DeviceClass("node", { cluster, ...native });
+    new Device("cam-001", { cluster, deviceClassReference: { name: "node" } });
+    await settled();
+    const { inputs } = find(DEVICE, "cam-001");
+    expect(inputs["wifi.password"]).toMatch(
+      /^secret [0-9a-f]{12} from DevicesCluster c → wifi\/password \(string\)$/,
+    );
+    const { image, ...shown } = inputs;
+    expect(JSON.stringify(shown)).not.toContain("hunter2");
+    expect(JSON.stringify(image)).toContain("hunter2");
+    expect((image as Record<string, unknown>)[pulumi.runtime.specialSigKey]).toBe(
+      pulumi.runtime.specialSecretSig,
+    );
+  });
+
+  it("give a device of a later generation another user and password, and the same topic", async () => {
+    const { DevicesCluster, DeviceClass, Device } = await components();
+    const cluster = new DevicesCluster("c", { namespace: "gh", mqtt, kubernetes });
+    new DeviceClass("node", { cluster, ...native });
+    new Device("cam-001", {
+      cluster,
+      deviceClassReference: { name: "node" },
+      credentials: { generation: 2 },
+    });
+    await settled();
+    expect(find(DEVICE, "cam-001").inputs.mqtt).toBe(
+      "mqtts://mqtt.example:8883 as cam-001.g2, topic site/cam-001",
+    );
+  });
+
+  it("refuse a group that comes after the first device, a second device of one name, and an unknown class", async () => {
+    const { DevicesCluster, DeviceClass, DeviceGroup, Device } = await components();
+    const cluster = new DevicesCluster("c", { namespace: "gh", mqtt, kubernetes });
+    new DeviceClass("node", { cluster, ...native });
+    expect(() => new Device("a", { cluster, deviceClassReference: { name: "cam" } })).toThrow(
+      /"cam", which is not declared before it[\s\S]*node/,
+    );
+    new Device("a", { cluster, deviceClassReference: { name: "node" } });
+    expect(
+      () => new Device("b", { cluster, deviceClassReference: { name: "node" }, metadata: { name: "a" } }),
+    ).toThrow(/two Devices named "a"/);
+    expect(() => new DeviceGroup("late", { cluster, selector: {} })).toThrow(
+      /declared after the first Device[\s\S]*before its devices/,
+    );
+    await settled();
+  });
+
+  it("check their arguments by the schema of the manifests, and say all that is wrong at once", async () => {
+    const { DevicesCluster, DeviceClass } = await components();
+    const cluster = new DevicesCluster("c", { namespace: "gh", mqtt, kubernetes });
+    const wrong = { chip: "esp33", firmware: { builder: { name: "native" } }, sensor: [] } as never;
+    expect(() => new DeviceClass("Node", { ...(wrong as object), cluster } as never)).toThrow(
+      /name: [\s\S]*chip: [\s\S]*sensor/,
+    );
+    await settled();
+  });
+
+  it("refuse a conflict of two groups of one priority for one device, naming both", async () => {
+    const { DevicesCluster, DeviceClass, DeviceGroup, Device } = await components();
+    const cluster = new DevicesCluster("c", { namespace: "gh", mqtt, kubernetes });
+    new DeviceClass("node", { cluster, ...native });
+    new DeviceGroup("one", { cluster, selector: {}, settings: { "wifi.ssid": "x" } });
+    new DeviceGroup("two", { cluster, selector: {}, settings: { "wifi.ssid": "y" } });
+    expect(() => new Device("a", { cluster, deviceClassReference: { name: "node" } })).toThrow(
+      /(one[\s\S]*two|two[\s\S]*one)/,
+    );
+    await settled();
+  });
+});
