@@ -47,6 +47,13 @@ describe("the demo's manifests", () => {
   });
 });
 
+describe("the smallest fleet of docs/manifests.md", () => {
+  it("is whole", () => {
+    const [, text] = /```yaml\n(.*?)```/s.exec(readFileSync("docs/manifests.md", "utf8"))!;
+    expect(problemsOf(text!)).toEqual([]);
+  });
+});
+
 describe("the JSON Schema", () => {
   it("in stacks/ is current (npm run schema -- --output stacks/edgeflock.schema.json)", () => {
     expect(readFileSync("stacks/edgeflock.schema.json", "utf8")).toBe(manifestJsonSchemaText());

@@ -38,6 +38,10 @@ describe("membership", () => {
     ]);
   });
 
+  it("is not missed where the cluster is there with a mistake of its own", () => {
+    expect(problemsOf(stack(CLUSTER.replace("mosquitto", "mosquito"), CLASS, device("a")))).toHaveLength(1);
+  });
+
   it("of two clusters to one namespace is refused", () => {
     expect(problemsOf(stack(CLUSTER, CLUSTER.replace("name: greenhouse", "name: other")))).toEqual([
       expect.stringMatching(

@@ -185,8 +185,10 @@ describe("a secret", () => {
   });
 
   it("may not be plain in the same manifest", () => {
-    const text = fleet(device("a", "secrets: { api.key: { fromEnv: A } }\ndata: { api.key: x }"));
-    expect(problemsOf(text)).toHaveLength(1);
+    const spec = "secrets: { api.key: { fromEnv: A } }";
+    expect(problemsOf(fleet(device("a", `${spec}\ndata: { api.key: x }`)))).toHaveLength(1);
+    const both = group("g", `selector: {}\n${spec}\nsettings: { api.key: x }`);
+    expect(problemsOf(fleet(both, device("a")))).toHaveLength(1);
   });
 
   it("is checked by components, too, which don't load manifests", () => {
