@@ -3,8 +3,8 @@
 import { type Problem, ProblemsError, tidyProblems } from "../../model/problem.ts";
 import { suggest } from "../../model/suggest.ts";
 import { type CsvSource, readCsvRecords } from "./csv-records.ts";
-import { CsvValueError, readCsvValue, writeCsvValue } from "./csv-values.ts";
-import type { NvsRow } from "./entry.ts";
+import { CsvValueError, readCsvValue, type TypedValue, writeCsvValue } from "./csv-values.ts";
+import { type NvsRow, printable } from "./entry.ts";
 import { findRowProblems, type GenerateOptions, generateNvs } from "./generate.ts";
 import { NvsInputError, type NvsRowProblem } from "./nvs-input-error.ts";
 
@@ -66,7 +66,7 @@ function placeOf({ row, file, line }: PlacedRow): Omit<Problem, "message"> {
     file,
     line,
     column: 1,
-    path: row.key === undefined ? row.namespace : `${row.namespace}/${row.key}`,
+    path: printable(row.key === undefined ? row.namespace : `${row.namespace}/${row.key}`),
   };
 }
 
@@ -84,7 +84,7 @@ function collectRows(
           file: source.file,
           line: record.line,
           column: 1,
-          path: record.fields.key,
+          path: printable(record.fields.key),
           message,
           ...(suggestion !== undefined && { suggestion }),
         });
@@ -118,13 +118,23 @@ function readRow(
     return {
       namespace,
       key,
-      ...readCsvValue(encoding, type === "file" ? contentOf(value, readFile) : value),
+      ...readTypedValue(type === "file" ? "file" : "data", encoding, value, readFile),
     };
   } catch (error) {
     if (!(error instanceof CsvValueError)) throw error;
     report(error.message);
     return undefined;
   }
+}
+
+/** The value of a row of type data or file. @throws CsvValueError */
+export function readTypedValue(
+  type: "data" | "file",
+  encoding: string,
+  value: string,
+  readFile: ReadFile,
+): TypedValue {
+  return readCsvValue(encoding, type === "file" ? contentOf(value, readFile) : value);
 }
 
 function contentOf(path: string, readFile: ReadFile): Uint8Array {

@@ -25,6 +25,14 @@ export interface NvsNamespace {
 
 export type NvsRow = NvsEntry | NvsNamespace;
 
+/** Text from outside, for messages: control characters are escaped, so that it cannot act on a terminal. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** The smallest and largest value of each integer type, inclusive. */
 export const INTEGER_RANGE: Record<NvsIntegerType, readonly [bigint, bigint]> = {
   u8: [0n, 2n ** 8n - 1n],
@@ -63,10 +71,10 @@ export function nameProblem(what: "key" | "namespace", name: string): string | u
 
 function unusualNameProblem(what: "key" | "namespace", name: string): string | undefined {
   if (!name.isWellFormed()) return `the ${what} ${JSON.stringify(name)} is not valid Unicode`;
-  if (/\p{Cc}/u.test(name)) return `the ${what} ${JSON.stringify(name)} has a control character`;
+  if (/\p{Cc}/u.test(name)) return `the ${what} "${printable(name)}" has a control character`;
   const bytes = Buffer.byteLength(name);
   if (bytes <= LONGEST_KEY) return undefined;
-  return `the ${what} "${name}" is ${bytes} bytes long; NVS allows ${LONGEST_KEY}`;
+  return `the ${what} "${printable(name)}" is ${bytes} bytes long; NVS allows ${LONGEST_KEY}`;
 }
 
 /** What is wrong with an entry's type and value, or undefined. Never quotes the value: it may be a secret. */

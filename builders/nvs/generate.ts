@@ -1,6 +1,6 @@
 // Entries to an NVS image: checks all of them, then lays them out. Touches nothing.
 import { VisibleError } from "../../model/visible-error.ts";
-import { type NvsEntry, type NvsRow, nameProblem, valueProblem } from "./entry.ts";
+import { type NvsEntry, type NvsRow, nameProblem, printable, valueProblem } from "./entry.ts";
 import { LARGEST_SIZE, MOST_NAMESPACES, type NvsVersion, PAGE_SIZE, WRITABLE_SIZE } from "./format.ts";
 import { NvsFullError, NvsImageWriter, TooManyChunksError } from "./image-writer.ts";
 import { NvsInputError, type NvsRowProblem } from "./nvs-input-error.ts";
@@ -76,7 +76,7 @@ export function findRowProblems(rows: readonly NvsRow[], version: NvsVersion): N
         if (seen.size === MOST_NAMESPACES + 1) {
           problems.push({
             row,
-            message: `"${namespace}" is namespace 255; NVS has room for ${MOST_NAMESPACES}`,
+            message: `"${printable(namespace)}" is namespace 255; NVS has room for ${MOST_NAMESPACES}`,
           });
         }
       }
@@ -96,12 +96,12 @@ function checkEntry(
   const wrongKey = nameProblem("key", entry.key);
   if (wrongKey) problems.push({ row, message: wrongKey });
   else if (keys.has(entry.key)) {
-    const message = `the key "${entry.key}" is there twice in namespace "${entry.namespace}"; the library would find only one`;
+    const message = `${label(entry)} is there twice; the library would find only one`;
     problems.push({ row, message });
   }
   keys.set(entry.key, row);
   const wrongValue = valueProblem(entry, version);
-  if (wrongValue) problems.push({ row, message: `"${entry.namespace}"/"${entry.key}": ${wrongValue}` });
+  if (wrongValue) problems.push({ row, message: `${label(entry)}: ${wrongValue}` });
 }
 
 function writeRows(writer: NvsImageWriter, rows: readonly NvsRow[]): void {
@@ -136,9 +136,13 @@ function writeBlob(writer: NvsImageWriter, index: number, entry: NvsEntry, row: 
     writer.writeBlob(index, entry.key, entry.value as Uint8Array);
   } catch (error) {
     if (!(error instanceof TooManyChunksError)) throw error;
-    const message = `"${entry.namespace}"/"${entry.key}": the blob would take more than 127 chunks; put it first in its page`;
+    const message = `${label(entry)}: the blob would take more than 127 chunks; put it first in its page`;
     throw new NvsInputError([{ row, message }]);
   }
+}
+
+function label({ namespace, key }: NvsEntry): string {
+  return printable(`${namespace}/${key}`);
 }
 
 /** Says how large the partition would have to be. */
