@@ -1,0 +1,32 @@
+// `edgeflock pulumi -- …`: pulumi with the project's tools, state and passphrase.
+import type { Command } from "commander";
+import { passedArguments, passThrough, passThroughCommand } from "../pass-through.ts";
+
+export function command(): Command {
+  return passThroughCommand("pulumi", "run pulumi with Edgeflock's tools, state and passphrase").action(
+    async () => {
+      const { prepareEnvironment, pluginSummary } = await import("../../toolchain/environment.ts");
+      const { projectFolder } = await import("../../toolchain/project-folder.ts");
+      const { stderrProgress } = await import("../../toolchain/progress.ts");
+      const { needsEmbeddedCluster, touchesCluster } = await import("../../toolchain/pulumi-stack.ts");
+      const project = projectFolder();
+      const args = passedArguments("pulumi");
+      const progress = stderrProgress();
+      const { environment, tools, plugins } = await prepareEnvironment({
+        projectFolder: project,
+        tools: ["pulumi", "kubectl"],
+        progress,
+      });
+      const program = tools.pulumi!.path;
+      if (touchesCluster(args)) {
+        if (plugins.some((plugin) => plugin.source === "stand-in")) progress.say(pluginSummary(plugins));
+        if (await needsEmbeddedCluster(args, { project, pulumi: program, environment })) {
+          const { interruptible } = await import("../interruptible.ts");
+          const { start } = await import("../../toolchain/embedded-kubernetes/cluster.ts");
+          await interruptible((signal) => start(project, { progress, signal }));
+        }
+      }
+      process.exitCode = await passThrough({ program, args, cwd: project, environment });
+    },
+  );
+}

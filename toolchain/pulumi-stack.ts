@@ -1,0 +1,93 @@
+// Whether a pulumi command line is about to talk to the embedded Kubernetes. Reads files, may ask pulumi.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { tryCommand } from "./run-command.ts";
+
+/** Commands that run the program or the providers. */
+const OPERATIONS = new Set([
+  "up",
+  "update",
+  "preview",
+  "pre",
+  "refresh",
+  "destroy",
+  "down",
+  "import",
+  "watch",
+]);
+/** Options whose value is a word of its own, before the command. */
+const WITH_VALUE = new Set([
+  "-C",
+  "--cwd",
+  "--color",
+  "-v",
+  "--verbose",
+  "-s",
+  "--stack",
+  "--profiling",
+  "--tracing",
+]);
+
+/** Whether the command line runs one of pulumi's operations. */
+export function touchesCluster(args: readonly string[]): boolean {
+  if (args.includes("--help") || args.includes("-h")) return false;
+  const command = args.find((word, index) => !word.startsWith("-") && !WITH_VALUE.has(args[index - 1] ?? ""));
+  return command !== undefined && OPERATIONS.has(command);
+}
+
+/** The stack named on the command line; the last one counts, as it does for pulumi. */
+export function stackArgument(args: readonly string[]): string | undefined {
+  let stack: string | undefined;
+  args.forEach((word, index) => {
+    const joined = /^(?:--stack=|-s=?)(.+)$/.exec(word)?.[1];
+    if (joined !== undefined) stack = joined;
+    else if (word === "--stack" || word === "-s") stack = args[index + 1];
+  });
+  return stack;
+}
+
+interface Where {
+  project: string;
+  pulumi: string;
+  environment: NodeJS.ProcessEnv;
+}
+
+/** Whether the stack that the command line means lives in the embedded Kubernetes, by its configuration. */
+export async function needsEmbeddedCluster(args: readonly string[], where: Where): Promise<boolean> {
+  const stack = stackArgument(args) ?? (await selectedStack(where));
+  if (!stack) return false;
+  // "organization/project/stack"
+  const name = stack.split("/").at(-1) ?? stack;
+  const file = join(where.project, await configFolder(where.project), `Pulumi.${name}.yaml`);
+  const config = field(await readYaml(file), "config");
+  return field(config, "edgeflock:kubernetes") === "embedded";
+}
+
+async function selectedStack({ project, pulumi, environment }: Where): Promise<string | undefined> {
+  if (environment.PULUMI_STACK) return environment.PULUMI_STACK;
+  const asked = await tryCommand([pulumi, "stack", "--show-name", "--non-interactive"], {
+    cwd: project,
+    env: environment,
+    timeout: 30_000,
+  });
+  return asked.exitCode === 0 ? asked.stdout.trim() : undefined;
+}
+
+async function configFolder(project: string): Promise<string> {
+  const folder = field(await readYaml(join(project, "Pulumi.yaml")), "stackConfigDir");
+  return typeof folder === "string" ? folder : ".";
+}
+
+/** A file that is missing or broken is nothing here; pulumi says what is wrong with it. */
+async function readYaml(file: string): Promise<unknown> {
+  try {
+    return parse(await readFile(file, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+function field(of: unknown, name: string): unknown {
+  return typeof of === "object" && of !== null ? (of as Record<string, unknown>)[name] : undefined;
+}
