@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { YamlDocument } from "./compose-yaml.ts";
 import { API_VERSION, KINDS, type Kind } from "./names.ts";
-import { formatPath, type Problem, quote } from "./problem.ts";
+import { formatPath, formatProblem, type Problem, quote } from "./problem.ts";
 import { MANIFEST_SCHEMAS, type Manifest } from "./schema.ts";
 import { fieldsAt } from "./schema-fields.ts";
 import { suggest } from "./suggest.ts";
@@ -27,6 +27,23 @@ export function checkManifest(document: YamlDocument): {
   const result = MANIFEST_SCHEMAS[kind].safeParse(value);
   if (result.success) return { manifest: result.data, kind, problems: [] };
   return { kind, problems: result.error.issues.flatMap((issue) => describeIssue(document, kind, issue)) };
+}
+
+/**
+ * What is wrong with a spec that a program wrote, in the words of manifests: `spec.mappings: unknown field; did you mean
+ * "mapping"?`
+ * @param issues of checking `spec` by the schema of the kind's spec
+ */
+export function describeSpecIssues(kind: Kind, spec: unknown, issues: readonly Issue[]): string[] {
+  const document: YamlDocument = {
+    file: "",
+    line: 1,
+    value: { spec },
+    locate: () => ({ line: 1, column: 1 }),
+  };
+  return issues
+    .flatMap((issue) => describeIssue(document, kind, { ...issue, path: ["spec", ...issue.path] }))
+    .map((problem) => formatProblem(problem).replace(/^:1:1 /, ""));
 }
 
 function unknownKind(document: YamlDocument, kind: unknown): Problem {

@@ -8,6 +8,8 @@ import { readPlainScalar } from "./yaml-scalar.ts";
 /** One document of a file. */
 export interface YamlDocument {
   file: string;
+  /** Line of its first field, from 1. */
+  line: number;
   value: unknown;
   /** Position of the field at a path, or of the nearest one above it that is there. */
   locate(path: readonly PropertyKey[], part: "key" | "value"): { line: number; column: number };
@@ -20,7 +22,12 @@ export interface Part {
   linesBefore: number;
 }
 
-export const MAX_DEPTH = 40;
+const MAX_DEPTH = 40;
+
+/** @throws YAMLException */
+export function parseYaml(text: string): Event[] {
+  return parseEvents(text, { maxDepth: MAX_DEPTH });
+}
 
 /** Where in a manifest a value stands; fractions are kept as text only under spec.settings and spec.data. */
 type Place = "document" | "spec" | "settings" | "else";
@@ -30,6 +37,7 @@ export class Composer {
   readonly #file: string;
   readonly #part: Part;
   readonly #problems: Problem[];
+  #events: Event[];
   #next = 0;
   #lineStarts: number[] | undefined;
   #path: (string | number)[] = [];
@@ -37,17 +45,15 @@ export class Composer {
   constructor(file: string, part: Part, problems: Problem[]) {
     this.#file = file;
     this.#part = part;
+    this.#events = part.events;
     this.#problems = problems;
   }
 
-  release(): void {
-    this.#part.events = [];
-    this.#lineStarts = undefined;
-  }
-
+  /** Composes all documents. It lets go of the events, some 20 times the text; `locate` parses again. */
   documents(): YamlDocument[] {
     const documents: YamlDocument[] = [];
-    const { events, text } = this.#part;
+    const { text } = this.#part;
+    const events = this.#events;
     while (this.#next < events.length) {
       const opening = events[this.#next++]!;
       if (opening.type !== EVENT_ID.DOCUMENT)
@@ -63,14 +69,21 @@ export class Composer {
       const value = this.#node("document");
       while (events[this.#next]?.type === EVENT_ID.POP) this.#next++;
       const isEmpty = content.type === EVENT_ID.SCALAR && content.valueStart < 0;
-      if (!isEmpty)
-        documents.push({ file: this.#file, value, locate: (path, part) => this.#locate(first, path, part) });
+      if (isEmpty) continue;
+      documents.push({
+        file: this.#file,
+        line: this.#position(nodeStart(text, content)).line,
+        value,
+        locate: (path, part) => this.#locate(first, path, part),
+      });
     }
+    this.#events = [];
+    this.#part.events = [];
     return documents;
   }
 
   #node(place: Place): unknown {
-    const event = this.#part.events[this.#next++]!;
+    const event = this.#events[this.#next++]!;
     switch (event.type) {
       case EVENT_ID.SCALAR:
         this.#checkProperties(event);
@@ -103,7 +116,7 @@ export class Composer {
 
   #sequence(): unknown[] {
     const list: unknown[] = [];
-    while (this.#part.events[this.#next]!.type !== EVENT_ID.POP) {
+    while (this.#events[this.#next]!.type !== EVENT_ID.POP) {
       this.#path.push(list.length);
       list.push(this.#node("else"));
       this.#path.pop();
@@ -114,8 +127,8 @@ export class Composer {
 
   #mapping(place: Place): Record<string, unknown> {
     const map: Record<string, unknown> = {};
-    while (this.#part.events[this.#next]!.type !== EVENT_ID.POP) {
-      const start = nodeStart(this.#part.text, this.#part.events[this.#next]!);
+    while (this.#events[this.#next]!.type !== EVENT_ID.POP) {
+      const start = nodeStart(this.#part.text, this.#events[this.#next]!);
       const key = this.#key();
       this.#path.push(key ?? "?");
       const value = this.#node(placeBelow(place, key));
@@ -131,7 +144,7 @@ export class Composer {
 
   /** The key at hand, or undefined where it was refused. */
   #key(): string | undefined {
-    const event = this.#part.events[this.#next]!;
+    const event = this.#events[this.#next]!;
     const start = Math.max(0, nodeStart(this.#part.text, event));
     if (event.type !== EVENT_ID.SCALAR) {
       this.#refuse(start, "a key must be text, not a list, a map or an alias");
@@ -181,9 +194,8 @@ export class Composer {
     path: readonly PropertyKey[],
     part: "key" | "value",
   ): { line: number; column: number } {
-    if (this.#part.events.length === 0)
-      this.#part.events = parseEvents(this.#part.text, { maxDepth: MAX_DEPTH });
-    return this.#position(findNode(this.#part.text, this.#part.events, first, path, part));
+    if (this.#events.length === 0) this.#events = parseYaml(this.#part.text);
+    return this.#position(findNode(this.#part.text, this.#events, first, path, part));
   }
 
   #position(offset: number): { line: number; column: number } {

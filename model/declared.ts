@@ -67,13 +67,13 @@ export class Declared {
   /** `DeviceGroup north-hall (stacks/demo/groups.yaml:12)` */
   describe(manifest: Manifest): string {
     const document = this.#documents.get(manifest)!;
-    return `${manifest.kind} ${manifest.metadata.name} (${document.file}:${document.locate([], "value").line})`;
+    return `${manifest.kind} ${manifest.metadata.name} (${document.file}:${document.line})`;
   }
 
   documents(): Documents {
     const locate = <T extends Manifest>(manifest: T): Located<T> => {
-      const { file, locate } = this.#documents.get(manifest)!;
-      return { manifest, file, line: locate([], "value").line, at: (path) => locate(path, "value") };
+      const { file, line, locate } = this.#documents.get(manifest)!;
+      return { manifest, file, line, at: (path) => locate(path, "value") };
     };
     return {
       clusters: this.clusters.map(locate),

@@ -45,12 +45,10 @@ export function loadManifests(
 ): Documents {
   const problems: Problem[] = [];
   const declared = new Declared();
-  const releases: (() => void)[] = [];
   let empty = files.length > 0;
   for (const { path, text } of files) {
     const yaml = readYaml(path, text);
     problems.push(...yaml.problems);
-    releases.push(yaml.release);
     empty &&= yaml.documents.length === 0 && yaml.problems.length === 0;
     for (const document of yaml.documents) {
       const checked = checkManifest(document);
@@ -65,6 +63,5 @@ export function loadManifests(
   problems.push(...checkReferences(declared, options));
   problems.push(...checkSettings(declared));
   if (problems.length > 0) throw new ProblemsError(tidyProblems(problems));
-  for (const release of releases) release();
   return declared.documents();
 }

@@ -1,34 +1,23 @@
 // Text → YAML documents with the position of everything in them. Built on js-yaml's event stream, which is fast and
 // carries offsets. Pure; touches nothing.
-import { type Event, parseEvents, YAMLException } from "js-yaml";
-import { Composer, MAX_DEPTH, type Part, type YamlDocument } from "./compose-yaml.ts";
+import { type Event, YAMLException } from "js-yaml";
+import { Composer, type Part, parseYaml, type YamlDocument } from "./compose-yaml.ts";
 import type { Problem } from "./problem.ts";
 
 /** Longest file that is read: some 100,000 devices. */
 const MAX_LENGTH = 32 * 1024 * 1024;
 
-export interface YamlFile {
-  documents: YamlDocument[];
-  problems: Problem[];
-  /** Lets go of what positions were read from, some 20 times the text; `locate` reads it again. */
-  release(): void;
-}
-
 /** Reads all documents of a file and says what is wrong with its YAML. Never throws. */
-export function readYaml(file: string, source: string): YamlFile {
+export function readYaml(file: string, source: string): { documents: YamlDocument[]; problems: Problem[] } {
   const text = source.startsWith("\ufeff") ? source.slice(1) : source;
   const problems: Problem[] = [];
   if (text.length > MAX_LENGTH) {
     const message = "is too long for one file; cut it into several of at most 32 MiB";
-    return { documents: [], problems: [{ file, line: 1, column: 1, path: "", message }], release: () => {} };
+    return { documents: [], problems: [{ file, line: 1, column: 1, path: "", message }] };
   }
-  const documents: YamlDocument[] = [];
-  const composers = parseParts(file, text, problems).map((part) => new Composer(file, part, problems));
-  for (const composer of composers) documents.push(...composer.documents());
-  const release = () => {
-    for (const composer of composers) composer.release();
-  };
-  return { documents, problems, release };
+  const parts = parseParts(file, text, problems);
+  const documents = parts.flatMap((part) => new Composer(file, part, problems).documents());
+  return { documents, problems };
 }
 
 /** Parses a text; where that fails, each document on its own, so that one broken document hides no other. */
@@ -51,7 +40,7 @@ function parseParts(file: string, text: string, problems: Problem[]): Part[] {
 
 function tryParse(text: string): Event[] | YAMLException {
   try {
-    return parseEvents(text, { maxDepth: MAX_DEPTH });
+    return parseYaml(text);
   } catch (error) {
     if (error instanceof YAMLException) return error;
     throw error;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { describeSpecIssues } from "../../model/check-manifest.ts";
 import { loadManifests } from "../../model/load-manifests.ts";
 import { ProblemsError } from "../../model/problem.ts";
+import { deviceSpec } from "../../model/schema.ts";
 import { CLASS, CLUSTER, device, fleet, group, load, positionOf, problemsOf, stack } from "./manifests.ts";
 
 /** Expects exactly one problem, at the place of `needle`. */
@@ -68,6 +70,23 @@ describe("loading manifests", () => {
   it("counts the problems and shows the first hundred", () => {
     const text = fleet(...Array.from({ length: 120 }, (_, index) => device(`d${index}`, "dta: 1")));
     expect(() => load(text)).toThrow(/… and 20 more\n120 problems$/);
+  });
+});
+
+describe("a spec that a program wrote", () => {
+  it("is refused in the same words", () => {
+    const spec = {
+      deviceClassReference: { name: "node" },
+      mappings: [],
+      data: { "a.b": [1] },
+      secrets: { "c.d": "hunter2" },
+    };
+    const issues = deviceSpec.safeParse(spec).error!.issues;
+    expect(describeSpecIssues("Device", spec, issues)).toEqual([
+      "spec.data.a.b: expected text, a number or true/false, not a list",
+      expect.stringMatching(/^spec.secrets.c.d: a secret is never written into a manifest/),
+      'spec.mappings: unknown field; did you mean "mapping"?',
+    ]);
   });
 });
 
