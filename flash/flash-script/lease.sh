@@ -60,6 +60,7 @@ create_lease() {
     esac
     explain_kube "$error" create lease "$lease"
   }
+  lease_version=$error
 }
 
 # take_lease: the Lease is free or this board's own; false when it changed since it was read
@@ -71,12 +72,13 @@ take_lease() {
 
 # patch_lease ANNOTATIONS [SPEC]: false when the Lease is no longer as it was read
 patch_lease() {
-  error=$(kube patch lease "$lease" -n "$namespace" --type=merge -p "{\"metadata\":{\"resourceVersion\":\"$lease_version\",\"annotations\":{$1}}${2-}}" -o name 2>&1) || {
+  error=$(kube patch lease "$lease" -n "$namespace" --type=merge -p "{\"metadata\":{\"resourceVersion\":\"$lease_version\",\"annotations\":{$1}}${2-}}" -o 'jsonpath={.metadata.resourceVersion}' 2>&1) || {
     case $error in
     *'(Conflict)'*) return 1 ;;
     esac
     explain_kube "$error" patch lease "$lease"
   }
+  lease_version=$error
 }
 
 micro_time() {
@@ -90,8 +92,9 @@ record_flash() {
   facts="\"edgeflock.io/mac\":\"$mac\",\"edgeflock.io/flashed-at\":\"$(now)\",\"edgeflock.io/flashed-by\":\"$(json_text "$who")\""
   [ "$mode" = config-only ] || facts="$facts,\"edgeflock.io/artifact-digest\":\"$ARTIFACT_DIGEST\",\"edgeflock.io/firmware-version\":\"$(json_text "$FIRMWARE_VERSION")\""
   [ "$mode" = firmware-only ] || facts="$facts,\"edgeflock.io/config-digest\":\"$config_digest\""
+  # first with what is known; if the Lease has changed meanwhile, by what it says now
   for attempt in 1 2 3; do
-    read_lease
+    [ "$attempt" -eq 1 ] || read_lease
     [ "$holder" = "$mac" ] || fail 11 "The board is written, but meanwhile $device was given to ${holder:-no board}; this board is $mac." "Flash this board as another device before it is used."
     patch_lease "$facts" && return 0
     [ "$attempt" -lt 3 ] || fail 4 "The board is written, but Lease $lease could not be updated." "Run the same command with --config-only to record it."
