@@ -148,11 +148,9 @@ export function serviceError(error: unknown): Partial<grpc.StatusObject> {
 function endWithEngine(address: string): void {
   const client = new grpc.Client(address, grpc.credentials.createInsecure(), CHANNEL_OPTIONS);
   const channel = client.getChannel();
-  let wasReady = false;
   const watch = () => {
     const state = channel.getConnectivityState(true);
-    if (state === grpc.connectivityState.READY) wasReady = true;
-    else if (wasReady && state === grpc.connectivityState.TRANSIENT_FAILURE) {
+    if (state === grpc.connectivityState.TRANSIENT_FAILURE) {
       cancellation.abort();
       setTimeout(() => process.exit(1), 1000);
       return;

@@ -47,12 +47,13 @@ export async function runCommand(
   const listen = (stream: NodeJS.ReadableStream, isLogged: boolean) =>
     collect(stream, (text) => {
       both += text;
-      if (isLogged) log(text);
+      if (isLogged) log.write(text);
     });
   const logging = inputs.logging ?? "stdoutAndStderr";
   const stdout = listen(child.stdout!, logging === "stdout" || logging === "stdoutAndStderr");
   const stderr = listen(child.stderr!, logging === "stderr" || logging === "stdoutAndStderr");
   const failure = await ended(child, options.signal);
+  log.end();
   if (failure) {
     throw new VisibleError(
       masked(`${failure}: running ${JSON.stringify(command)}:\n${both}`, options.secrets),
@@ -82,13 +83,19 @@ function collect(stream: NodeJS.ReadableStream, told: (text: string) => void): (
   return () => whole + decoder.end();
 }
 
-/** Cuts text into lines; what stands after the last line break waits for its own. */
-function byLine(told: (line: string) => void): (text: string) => void {
+/** Cuts text into lines; what stands after the last line break waits for its own, or for the end. */
+function byLine(told: (line: string) => void): { write(text: string): void; end(): void } {
   let rest = "";
-  return (text) => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) if (line.trim() !== "") told(line);
+  const tell = (line: string) => {
+    if (line.trim() !== "") told(line);
+  };
+  return {
+    write: (text) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      lines.forEach(tell);
+    },
+    end: () => tell(rest),
   };
 }
 
