@@ -1,7 +1,11 @@
-// Ctrl-C and friends: lets what is under way clean up, then ends the process as the signal would have.
-// Listens to signals of this process.
+// Ctrl-C and friends: what is under way is aborted and cleans up; then the process ends as by the signal, unless
+// somebody else in it listens too and decides on that.
+// Listens to signals of this process while there is something to clean up.
 
 const SIGNALS: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+const active = new Set<AbortController>();
+let received: NodeJS.Signals | undefined;
 
 /** Runs `work` with a signal that aborts when the outer one does or when this process is to end. */
 export async function interruptible<T>(
@@ -9,17 +13,25 @@ export async function interruptible<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
-  let received: NodeJS.Signals | undefined;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    received = signal;
-    controller.abort();
-  };
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  if (active.size === 0) for (const signal of SIGNALS) process.on(signal, interrupt);
+  active.add(controller);
+  if (received !== undefined) controller.abort();
   try {
     return await work(outer ? AbortSignal.any([outer, controller.signal]) : controller.signal);
   } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
-    // somebody else who listens decides on the process's end; otherwise the signal does, as if we had not listened
-    if (received !== undefined && process.listenerCount(received) === 0) process.kill(process.pid, received);
+    active.delete(controller);
+    if (active.size === 0) standDown();
   }
+}
+
+function interrupt(signal: NodeJS.Signals): void {
+  received = signal;
+  for (const controller of active) controller.abort();
+}
+
+function standDown(): void {
+  for (const signal of SIGNALS) process.off(signal, interrupt);
+  const signal = received;
+  received = undefined;
+  if (signal !== undefined && process.listenerCount(signal) === 0) process.kill(process.pid, signal);
 }
