@@ -2,6 +2,7 @@
 // It reads what the NVS library would read and nothing else; whatever is damaged becomes a problem.
 import { entryCrc32, nvsCrc32 } from "./crc32.ts";
 import {
+  BLANK_PAGE,
   ENTRIES_PER_PAGE,
   ENTRY_SIZE,
   ENTRY_STATE,
@@ -115,7 +116,7 @@ function readHeader(image: Uint8Array, at: number, problems: NvsProblem[]): Page
     return { page, state: "corrupt", ...counts };
   };
   if (stateWord === PAGE_STATE.empty) {
-    if (image.subarray(at, at + PAGE_SIZE).every((byte) => byte === 0xff))
+    if (Buffer.compare(BLANK_PAGE, image.subarray(at, at + PAGE_SIZE)) === 0)
       return { page, state: "empty", ...counts };
     return corrupt("the page is marked as never used, but is not empty");
   }

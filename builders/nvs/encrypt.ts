@@ -3,6 +3,7 @@
 // page headers and entry maps stay plain, entries that were never written stay FF.
 import { VisibleError } from "../../model/visible-error.ts";
 import {
+  BLANK_PAGE,
   ENTRIES_PER_PAGE,
   ENTRY_SIZE,
   ENTRY_STATE,
@@ -51,8 +52,6 @@ function crypt(image: Uint8Array, keys: NvsKeys, encrypt: boolean): Uint8Array {
   return result;
 }
 
-const BLANK_PAGE = Buffer.alloc(PAGE_SIZE, 0xff);
-
 /**
  * Offsets of the entries to work on: what is not FF throughout, and, when encrypting, also what the map calls
  * written (a blob may well contain 32 bytes of FF).
@@ -60,7 +59,7 @@ const BLANK_PAGE = Buffer.alloc(PAGE_SIZE, 0xff);
 function writtenEntries(image: Uint8Array, encrypt: boolean): number[] {
   const offsets: number[] = [];
   for (let page = 0; page < image.length; page += PAGE_SIZE) {
-    if (BLANK_PAGE.equals(image.subarray(page, page + PAGE_SIZE))) continue;
+    if (Buffer.compare(BLANK_PAGE, image.subarray(page, page + PAGE_SIZE)) === 0) continue;
     const words = new Int32Array(image.buffer, image.byteOffset + page, PAGE_SIZE / 4);
     for (let entry = 0; entry < ENTRIES_PER_PAGE; entry++) {
       const offset = FIRST_ENTRY_OFFSET + entry * ENTRY_SIZE;

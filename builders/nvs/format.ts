@@ -72,3 +72,6 @@ export const LONGEST_STRING = 124 * ENTRY_SIZE;
 export const LONGEST_KEY = 15;
 /** Most namespaces: their index is one byte, of which 0 and 255 are taken. */
 export const MOST_NAMESPACES = 254;
+
+/** A page as flash is after erasing. Not to be written to. */
+export const BLANK_PAGE: Uint8Array = new Uint8Array(PAGE_SIZE).fill(0xff);

@@ -40,7 +40,7 @@ function isWritable(value: string): boolean {
   return value.isWellFormed() && !value.includes("\0");
 }
 
-const LARGEST = 0x80000;
+const LARGEST = 0x40000;
 
 const soundImage = fc
   .record({
