@@ -6,6 +6,8 @@ const KEPT_LINES = 10_000;
 /** A longer line is cut here; a firmware that never ends its line must not fill the memory. */
 const LONGEST_LINE = 4096;
 
+const DEFAULT_TIMEOUT = 20_000;
+
 export class ConsoleLog {
   /** The latest lines, oldest first, without colours and other control characters. */
   readonly lines: string[] = [];
@@ -46,12 +48,12 @@ export class ConsoleLog {
 
   /**
    * The first line that matches, among those there and those to come.
-   * @throws VisibleError after `timeoutMs` (10 s by default) or when the board stops, with the last lines.
+   * @throws VisibleError after `timeoutMs` (20 s by default) or when the board stops, with the last lines.
    */
   waitFor(pattern: RegExp, options: { timeoutMs?: number; since?: number } = {}): Promise<string> {
     const found = this.lines.slice(options.since ?? 0).find((line) => pattern.test(line));
     if (found !== undefined) return Promise.resolve(found);
-    const timeoutMs = options.timeoutMs ?? 10_000;
+    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT;
     return new Promise((resolve, reject) => {
       const fail = (why: string) => {
         cleanUp();

@@ -1,7 +1,7 @@
 // The NOR flash of a virtual board, kept in a file: erasing sets bits, writing only clears them.
 // Touches that file and nothing else. Works through the file descriptor in pieces, so that hundreds of
 // boards need no memory for it, and the firmware process sees the same bytes through its own descriptor.
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { VisibleError } from "../../model/visible-error.ts";
 
 export const SECTOR_SIZE = 4096;
@@ -128,6 +128,7 @@ export class FlashFile implements FlashMemory {
         writeAll(this.#fd, at, ERASED.subarray(0, Math.min(PIECE, size - at)));
       }
     } catch (error) {
+      ftruncateSync(this.#fd, stat.size); // as it was, so that a later start finds no odd size
       throw new VisibleError(`cannot fill the flash file ${this.path}: ${(error as Error).message}`, {
         cause: error,
       });

@@ -54,7 +54,7 @@ export interface VirtualDevice extends AsyncDisposable {
   lines(): AsyncIterable<string>;
   /**
    * The first line that matches, among those there (from index `since`) and those to come.
-   * @throws VisibleError after `timeoutMs` (default 10,000) or when the board stops
+   * @throws VisibleError after `timeoutMs` (default 20,000) or when the board stops
    */
   waitFor(pattern: RegExp, options?: { timeoutMs?: number; since?: number }): Promise<string>;
   /** Presses the reset button, for "download" with the boot button held. */
