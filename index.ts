@@ -2,13 +2,15 @@
 // A project of your own gets the same with `export * from "edgeflock/program"` in its index.ts.
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { FIRMWARE_BUILDERS } from "./builders/builders.ts";
 import { declareFleet } from "./components/index.ts";
 import { visible } from "./components/visible.ts";
 import { loadManifests } from "./model/load-manifests.ts";
 import { readManifestFiles } from "./model/read-manifest-files.ts";
 
 const folder = new pulumi.Config("edgeflock").get("manifests") ?? join("stacks", pulumi.getStack());
-const fleet = visible(() => declareFleet(loadManifests(readManifestFiles(folder))));
+const firmwareBuilders = FIRMWARE_BUILDERS.map(({ name }) => name);
+const fleet = visible(() => declareFleet(loadManifests(readManifestFiles(folder), { firmwareBuilders })));
 
 /** One POSIX shell script a device class: `pulumi stack output flashScripts --json`. */
 export const flashScripts = fleet.flashScripts;

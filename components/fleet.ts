@@ -96,10 +96,12 @@ function requireAllSecrets(documents: Documents): void {
   if (problems.length > 0) throw new ProblemsError(problems);
 }
 
-function missingSecrets({ manifest, file, line }: Located<Manifest>): Problem[] {
+function missingSecrets({ manifest, file, at }: Located<Manifest>): Problem[] {
   const secrets = Object.entries(manifest.spec.secrets as Record<string, SecretSource>);
   return secrets.flatMap(([key, source]) => {
     const message = missingSecret(source, [manifest.kind, manifest.metadata.name, key]);
-    return message === undefined ? [] : [{ file, line, column: 1, path: `spec.secrets.${key}`, message }];
+    return message === undefined
+      ? []
+      : [{ file, ...at(["spec", "secrets", key]), path: `spec.secrets.${key}`, message }];
   });
 }

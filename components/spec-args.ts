@@ -1,6 +1,7 @@
 // Arguments of the four components: a manifest's spec, whose secrets may also be outputs of the program. Pure.
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
+import { describeSpecIssues } from "../model/check-manifest.ts";
 import { type Kind, nameProblem } from "../model/names.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import { isSecretSource, type SecretInput } from "./secret-values.ts";
@@ -38,10 +39,9 @@ export function checkedSpec<Schema extends z.ZodType<{ secrets: unknown }>>(
 ): CheckedSpec<z.output<Schema>> {
   const name = metadata?.name ?? resourceName;
   const given = (args as { secrets?: Record<string, SecretInput> }).secrets ?? {};
-  const result = schema.safeParse({ ...args, secrets: withoutOutputs(given) });
-  const problems = (result.error?.issues ?? []).map(
-    (issue) => `${issue.path.join(".") || "spec"}: ${issue.message}`,
-  );
+  const written = { ...args, secrets: withoutOutputs(given) };
+  const result = schema.safeParse(written);
+  const problems = describeSpecIssues(kind, written, result.error?.issues ?? []);
   const wrongName = nameProblem(kind, name);
   if (wrongName) problems.unshift(`name: ${wrongName}`);
   if (problems.length > 0 || !result.success) {

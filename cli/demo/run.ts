@@ -9,7 +9,7 @@ import { loadManifests } from "../../model/load-manifests.ts";
 import { readManifestFiles } from "../../model/read-manifest-files.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import { reset, start, status } from "../../toolchain/embedded-kubernetes/cluster.ts";
-import { toolEnvironment } from "../../toolchain/environment.ts";
+import { pluginSummary, prepareEnvironment, toolEnvironment } from "../../toolchain/environment.ts";
 import { stderrProgress } from "../../toolchain/progress.ts";
 import { demoSecrets, secretVariables } from "./demo-secrets.ts";
 import { flashVirtualBoard } from "./flash-virtual-board.ts";
@@ -23,8 +23,14 @@ export async function runDemo(): Promise<void> {
   const started = performance.now();
   const documents = loadManifests(readManifestFiles(join(PROJECT, MANIFESTS)));
   heading("Tools and embedded Kubernetes");
-  const env = await toolEnvironment({ projectFolder: PROJECT, progress: stderrProgress() });
-  const cluster = await start(PROJECT, { progress: stderrProgress() });
+  const progress = stderrProgress();
+  const cluster = await start(PROJECT, { progress });
+  const { environment: env, plugins } = await prepareEnvironment({
+    projectFolder: PROJECT,
+    kubeconfig: cluster.kubeconfig,
+    progress,
+  });
+  console.log(`  ${pluginSummary(plugins)}`);
   console.log(`  Kubernetes ${pc.dim("at")} ${cluster.server}`);
   const secrets = demoSecrets(
     secretVariables(documents),

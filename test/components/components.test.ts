@@ -168,7 +168,7 @@ describe("the components", () => {
     const cluster = new DevicesCluster("c", { namespace: "gh", mqtt, kubernetes });
     const wrong = { chip: "esp33", firmware: { builder: { name: "native" } }, sensor: [] } as never;
     expect(() => new DeviceClass("Node", { ...(wrong as object), cluster } as never)).toThrow(
-      /name: [\s\S]*chip: [\s\S]*sensor/,
+      /name: [\s\S]*spec\.chip: [\s\S]*did you mean "sensors"/,
     );
     await settled();
   });
