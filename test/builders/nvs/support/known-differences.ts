@@ -21,7 +21,7 @@ export function knownDifferences({ rows, asCsv }: NvsCase): KnownDifferences {
   let current: string | undefined;
   for (const row of rows) {
     if (badName(row.key)) refused.add("a name that is empty, too long in bytes or has control characters");
-    // theirs counts characters and lets the bytes beyond push the rest of the entry along
+    // theirs lets the entry grow by the bytes beyond, which does harm where it is the last of its page
     if (Buffer.byteLength(row.key) > row.key.length) other.add("a name beyond ASCII");
     if (row.type === "namespace") {
       if (!spaces.includes(row.key)) spaces.push(row.key);
