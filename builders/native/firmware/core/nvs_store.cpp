@@ -169,8 +169,9 @@ bool NvsStore::append(const uint8_t *entry) {
     if (!makeRoom()) return false;
     active = newestPage(kPageActive);
   }
+  if (active == pageCount()) return false;
   const size_t index = firstFreeEntry(active);
-  if (active == pageCount() || index == kNvsEntriesPerPage) return false;
+  if (index == kNvsEntriesPerPage) return false;
   const size_t at = offset_ + active * kNvsPageSize + kNvsFirstEntry + index * kNvsEntrySize;
   if (!flash_.program(at, entry, kNvsEntrySize)) return false;
   setEntryState(active, index, kEntryWritten);
