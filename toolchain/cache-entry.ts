@@ -95,7 +95,7 @@ export async function explainDiskError(error: unknown, folder: string): Promise<
       cause: error,
     });
   }
-  if (isCode(error, "EACCES", "EPERM", "EROFS")) {
+  if (isCode(error, "EACCES", "EPERM", "EROFS", "ENOTDIR")) {
     return new VisibleError(`The cache folder ${folder} cannot be written: ${(error as Error).message}.`, {
       hint: "Make it writable for you, or set EDGEFLOCK_CACHE to a folder of yours.",
       cause: error,

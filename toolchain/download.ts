@@ -62,6 +62,21 @@ export async function download(
   }
 }
 
+/**
+ * Resolves where the server has the file, without fetching it.
+ * @throws Unreachable otherwise
+ */
+export async function checkServed(official: string, signal?: AbortSignal): Promise<void> {
+  const stop = AbortSignal.timeout(SILENT_FOR);
+  const url = downloadAddress(official);
+  try {
+    await openUrl(url, signal ? AbortSignal.any([signal, stop]) : stop, "HEAD");
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error instanceof Unreachable ? error : new Unreachable(url.host, (error as Error).message);
+  }
+}
+
 /** The digest of one file in a checksum file. */
 export function digestOf(name: string, text: string): string {
   const lines = text.trim().split(/\r?\n/);
@@ -149,11 +164,11 @@ async function withBody<T>(
   }
 }
 
-async function openUrl(start: URL, signal: AbortSignal): Promise<Response> {
+async function openUrl(start: URL, signal: AbortSignal, method: "GET" | "HEAD" = "GET"): Promise<Response> {
   let url = start;
   for (let hop = 0; hop <= MOST_REDIRECTS; hop += 1) {
     await reach(url);
-    const response = await fetch(url, { redirect: "manual", signal });
+    const response = await fetch(url, { method, redirect: "manual", signal });
     const location = response.headers.get("location");
     if (response.status >= 300 && response.status < 400 && location) {
       await response.body?.cancel();

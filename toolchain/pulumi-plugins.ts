@@ -5,10 +5,11 @@ import { dirname, join } from "node:path";
 import { VisibleError } from "../model/visible-error.ts";
 import { cacheEntry } from "./cache-entry.ts";
 import { cacheFolder } from "./cache-folder.ts";
+import { checkServed } from "./download.ts";
 import { thisPlatform } from "./official-files.ts";
 import { findOnPath } from "./path-lookup.ts";
 import { quiet } from "./progress.ts";
-import { downloadAddress, reach, Unreachable } from "./reachable.ts";
+import { downloadAddress, Unreachable } from "./reachable.ts";
 import { CommandError, lastLines, runCommand } from "./run-command.ts";
 import { toolchainFile } from "./toolchain-file.ts";
 import type { Tool, ToolOptions } from "./tools.ts";
@@ -98,13 +99,15 @@ async function officialPlugin(
   return { ...plugin, source: "download", path: cached };
 }
 
+const PLUGIN_SERVER = "https://get.pulumi.com/releases/plugins";
+
 /** `pulumi plugin install` into the cache; false where it cannot be had, and only surprises are said. */
 async function installPlugin(plugin: WantedPlugin, pulumi: Tool, options: ToolOptions): Promise<boolean> {
   const progress = options.progress ?? quiet;
   const what = `pulumi plugin ${plugin.name} ${plugin.version}`;
   try {
-    const server = downloadAddress("https://get.pulumi.com/releases/plugins");
-    await reach(server);
+    await checkServed(`${PLUGIN_SERVER}/${archiveName(plugin)}`, options.signal);
+    const server = downloadAddress(PLUGIN_SERVER);
     await cacheEntry(
       cacheName(plugin),
       (partial) =>

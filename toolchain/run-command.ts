@@ -23,6 +23,7 @@ export interface CommandResult {
 }
 
 const LINES_SHOWN = 15;
+const KILL_AFTER = 3_000;
 
 /** A program ended with an error, or could not be started. Its message holds the last lines it said. */
 export class CommandError extends VisibleError {
@@ -54,6 +55,7 @@ export async function tryCommand(
 ): Promise<CommandResult & { failure?: string }> {
   const [file, ...args] = command;
   if (file === undefined) throw new Error("a command has at least one word");
+  options.signal?.throwIfAborted();
   const child = execa(file, args, {
     all: true,
     reject: false,
@@ -61,20 +63,50 @@ export async function tryCommand(
     extendEnv: false,
     env: options.env ?? process.env,
     stripFinalNewline: true,
-    forceKillAfterDelay: 3_000,
+    // Who passes a signal ends the program through it, with all that it started (compilers hold the pipes open).
+    // Else it stays in the terminal's group, which Ctrl-C ends as a whole.
+    detached: options.signal !== undefined,
+    forceKillAfterDelay: KILL_AFTER,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
   });
-  if (options.onLine) for await (const line of child.iterable({ from: "all" })) options.onLine(line);
-  const result = await child;
-  const failure = describeFailure(result, options);
-  return {
-    exitCode: result.exitCode ?? (result.failed ? 127 : 0),
-    stdout: result.stdout,
-    all: result.all,
-    ...(failure === undefined ? {} : { failure }),
+  const forget = endGroupOn(options.signal, child.pid);
+  try {
+    if (options.onLine) for await (const line of child.iterable({ from: "all" })) options.onLine(line);
+    const result = await child;
+    const failure = describeFailure({ ...result, isCanceled: options.signal?.aborted ?? false }, options);
+    return {
+      exitCode: result.exitCode ?? (result.failed ? 127 : 0),
+      stdout: result.stdout,
+      all: result.all,
+      ...(failure === undefined ? {} : { failure }),
+    };
+  } finally {
+    forget();
+  }
+}
+
+/** Ends the process group when the signal comes: asked first, forced a little later. */
+function endGroupOn(signal: AbortSignal | undefined, pid: number | undefined): () => void {
+  if (!signal || pid === undefined) return () => undefined;
+  let force: NodeJS.Timeout | undefined;
+  const end = () => {
+    sendToGroup(pid, "SIGTERM");
+    force = setTimeout(() => sendToGroup(pid, "SIGKILL"), KILL_AFTER);
   };
+  signal.addEventListener("abort", end, { once: true });
+  return () => {
+    signal.removeEventListener("abort", end);
+    clearTimeout(force);
+  };
+}
+
+function sendToGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // all of them have ended already
+  }
 }
 
 interface Ending {

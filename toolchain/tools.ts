@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import * as tar from "tar";
 import { cacheEntry, contentKey } from "./cache-entry.ts";
 import { cacheFolder } from "./cache-folder.ts";
-import { DownloadFailed, download, NotAsPublished } from "./download.ts";
+import { checkServed, DownloadFailed, download, NotAsPublished } from "./download.ts";
 import { goBuild } from "./go.ts";
 import { type OfficialTool, officialTool, thisPlatform } from "./official-files.ts";
 import { findOnPath } from "./path-lookup.ts";
@@ -124,6 +124,7 @@ async function downloadTool(name: GoToolName, options: ToolOptions): Promise<Too
   const { version } = GO_TOOLS[name];
   const progress = options.progress ?? quiet;
   try {
+    await checkServed(official.url, options.signal);
     const folder = await cacheEntry(
       downloadEntry(name),
       (partial) =>
