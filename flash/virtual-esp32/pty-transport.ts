@@ -32,7 +32,7 @@ export async function openPty(board: Board): Promise<PtyTransport> {
     child.once("error", () => resolve());
   });
   const failed = new Promise<never>((_, reject) => {
-    const hint = "a pty needs python3 on Linux or macOS; without --pty the board listens on TCP";
+    const hint = "a pty needs python3 and a POSIX system; without --pty the board listens on TCP";
     child.once("error", (error) =>
       reject(new VisibleError(`cannot start python3: ${error.message}`, { hint })),
     );

@@ -74,6 +74,7 @@ export async function startVirtualDevice(options: VirtualDeviceOptions): Promise
   let flash: FlashFile | undefined;
   try {
     flash = new FlashFile(checked.flashPath, { size: checked.flashSize, badSectors: checked.badSectors });
+    checkBadSectors(checked.badSectors, flash.size);
     return await powerOn(options, checked, flash, unlock);
   } catch (error) {
     flash?.close();
@@ -120,6 +121,14 @@ function check(options: VirtualDeviceOptions): Checked {
   const flashSize = options.flashSize === undefined ? undefined : parseFlashSize(options.flashSize);
   const mac = options.mac === undefined ? macFor(flashPath) : parseMac(options.mac);
   return { flashPath, flashSize, mac, faults, badSectors: badSectors(faults) };
+}
+
+function checkBadSectors(addresses: number[], flashSize: number): void {
+  const beyond = addresses.find((address) => address >= flashSize);
+  if (beyond === undefined) return;
+  throw new VisibleError(
+    `the bad block at 0x${beyond.toString(16)} is beyond the flash of ${flashSize >> 20} MB`,
+  );
 }
 
 async function powerOn(

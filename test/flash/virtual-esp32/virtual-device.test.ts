@@ -205,6 +205,7 @@ describe("options of a virtual board", () => {
     [{ mac: "01:00:00:00:00:00" }, /is a group address/],
     [{ flashSize: "3MB" }, /"3MB" is no flash size/],
     [{ faults: ["explode"] }, /"explode" is no fault/],
+    [{ faults: ["bad-block@0x400000"] }, /the bad block at 0x400000 is beyond the flash of 4 MB/],
     [{ baudPacing: 5 }, /5 is no baud rate/],
     [{ flash: "/nowhere/at/all.bin" }, /cannot lock the flash file/],
   ])("%j are refused", async (options, message) => {
