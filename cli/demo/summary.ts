@@ -28,9 +28,9 @@ export function renderSummary(summary: DemoSummary): string {
       "See what is in Kubernetes",
       namespaces(summary).map((n) => `npm run -s kubectl -- -n ${n} get secrets,configmaps`),
     ),
-    ...section("Flash a board: plug it in, then", [
-      `npm run -s pulumi -- stack output flashScripts --json | node -p 'JSON.parse(require("fs").readFileSync(0))["${summary.deviceClass}"]' > flash.sh`,
-      `npm run -s kubectl -- version > /dev/null && sh flash.sh ${summary.device}`,
+    ...section("Flash a real board: plug it in, then", [
+      `npm run -s kubectl -- -n ${namespaces(summary)[0]} get configmap ${summary.deviceClass}-flash -o 'jsonpath={.data.flash\\.sh}' > flash.sh`,
+      `PATH="$PWD/.edgeflock/bin:$PATH" sh flash.sh ${summary.device} --kubeconfig .edgeflock/kubernetes/kubeconfig`,
     ]),
     ...section("Try next", [
       `edit ${summary.manifest}`,
