@@ -88,6 +88,7 @@ export class ClusterStore implements ArtifactStore {
     const kind = kindFor(reference);
     for (let attempt = 1; attempt <= MAX_TRIES; attempt++) {
       const found = await this.#list(kind, namespace, reference.digest);
+      this.#refuseOthers(found, reference.digest);
       const first = firstOf(found);
       if (!first) return await this.#removeAll(found);
       const annotations = { ...first.metadata.annotations };
