@@ -107,7 +107,7 @@ function implementation(options: PluginOptions): grpc.UntypedServiceImplementati
 
 /** The way to the real thing, for everything that a stand-in refuses. */
 export const OFFICIAL =
-  "It only serves what Edgeflock uses. Install the official plugin (https://www.pulumi.com/docs/iac/download-install/) and put it before the stand-ins on PATH; the stack can stay as it is.";
+  "Stand-ins serve only what Edgeflock uses. Install the official plugin (https://www.pulumi.com/docs/iac/cli/commands/pulumi_plugin_install/): it is then used instead, and the stack stays as it is.";
 
 // biome-ignore lint/suspicious/noExplicitAny: serves handlers of every message type
 function unary(handler: Handler<any, any>): grpc.handleUnaryCall<unknown, unknown> {

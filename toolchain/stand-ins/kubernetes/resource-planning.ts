@@ -11,6 +11,7 @@ import { properties, propertyDiff, struct } from "../provider-messages.ts";
 import {
   addressOf,
   annotateSecrets,
+  annotation,
   checkpointOf,
   normalized,
   objectOf,
@@ -18,7 +19,7 @@ import {
   text,
 } from "./api-object.ts";
 import { isUnknownKind } from "./cluster-objects.ts";
-import { kindOf, nameOf } from "./object-kind.ts";
+import { kindOf, nameOf, refused } from "./object-kind.ts";
 import { assignName, isAutonamed, isNamed } from "./object-name.ts";
 import type { ProviderConfig } from "./provider-config.ts";
 import { replacingFields } from "./replacing-fields.ts";
@@ -35,6 +36,9 @@ export async function check(here: Surroundings, request: pb.CheckRequest): Promi
   const news = properties(request.getNews());
   refuseAssets(news);
   const inputs = normalized(objectOf(news));
+  for (const name of REFUSED_ANNOTATIONS) {
+    if (annotation(inputs, name)) throw refused(`the annotation ${name}`);
+  }
   const olds = request.getOlds() ? objectOf(properties(request.getOlds())) : {};
   const autonaming = request.getAutonaming();
   assignName(inputs, Object.keys(olds).length > 0 ? olds : undefined, {
@@ -53,6 +57,9 @@ export async function check(here: Surroundings, request: pb.CheckRequest): Promi
   response.setInputs(struct(annotateSecrets(inputs, news)));
   return response;
 }
+
+/** What they ask for is not done here, and leaving it out in silence would be wrong. */
+const REFUSED_ANNOTATIONS = ["pulumi.com/waitFor", "pulumi.com/replaceUnready"];
 
 function refuseAssets(value: Value): void {
   const special = specialKind(value);
