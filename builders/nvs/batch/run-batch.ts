@@ -59,6 +59,16 @@ export async function runBatch(options: BatchOptions): Promise<BatchResult> {
   const prefixProblem = fileIdProblem(options.prefix);
   if (prefixProblem) throw new VisibleError(`the prefix ${prefixProblem}`);
   const run = new BatchRun(options);
+  try {
+    await readValues(options, run);
+  } catch (error) {
+    // a source that the signal ends fails in its own way
+    throw options.signal?.aborted ? stopped(run.result) : error;
+  }
+  return run.result;
+}
+
+async function readValues(options: BatchOptions, run: BatchRun): Promise<void> {
   const reader = new CsvReader();
   for await (const text of textOf(options.values, options.valuesFile)) {
     for (const row of reader.push(text)) {
@@ -69,7 +79,6 @@ export async function runBatch(options: BatchOptions): Promise<BatchResult> {
   }
   for (const row of reader.end()) run.line(row);
   run.finish(reader.mistakes);
-  return run.result;
 }
 
 function stopped({ written, unchanged }: BatchResult): VisibleError {

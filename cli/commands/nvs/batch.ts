@@ -1,6 +1,7 @@
 // `edgeflock nvs batch`: the images of many devices, as ESP-IDF's mfg_gen makes them.
 import { createReadStream, statSync } from "node:fs";
 import { basename, extname } from "node:path";
+import { addAbortSignal, type Readable } from "node:stream";
 import { Command } from "commander";
 import type { KeyPolicy } from "../../../builders/nvs/batch/batch-keys.ts";
 import type { LayoutItem } from "../../../builders/nvs/batch/layout.ts";
@@ -82,7 +83,7 @@ async function batch(words: string[], options: BatchCommandOptions): Promise<voi
         ...(layout && { layout }),
         ...(prefixNumber && { prefixNumber }),
         ...(options.fileid !== undefined && { fileId: options.fileid }),
-        values: openValues(values),
+        values: addAbortSignal(stop.signal, openValues(values)),
         valuesFile: values === STANDARD ? "standard input" : values,
         outdir: options.outdir ?? ".",
         prefix,
@@ -130,7 +131,7 @@ async function readConfig(path: string): Promise<LayoutItem[]> {
   return layout;
 }
 
-function openValues(path: string): AsyncIterable<Uint8Array> {
+function openValues(path: string): Readable {
   if (path === STANDARD) return process.stdin;
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== false) {
     throw new VisibleError(`cannot read ${path}: there is no such file`);
