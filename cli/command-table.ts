@@ -64,4 +64,14 @@ export const COMMANDS: CommandEntry[] = [
     summary: "run a virtual ESP32 that esptool can flash",
     load: () => import("./commands/virtual-device.ts"),
   },
+  {
+    name: "flash",
+    summary: "flash many boards at once, each as the next device of a class",
+    load: () => import("./commands/flash.ts"),
+  },
+  {
+    name: "replace-board",
+    summary: "free a device of its board, so that a new one can become it",
+    load: () => import("./commands/replace-board.ts"),
+  },
 ];

@@ -66,7 +66,9 @@ create_lease() {
 # take_lease: the Lease is free or this board's own; false when it changed since it was read
 take_lease() {
   [ "$holder" != "$mac" ] || return 0
-  patch_lease "\"edgeflock.io/mac\":\"$mac\",\"edgeflock.io/previous-mac\":\"$(json_text "$holder")\",\"edgeflock.io/config-digest\":null,\"edgeflock.io/artifact-digest\":null,\"edgeflock.io/firmware-version\":null,\"edgeflock.io/flashed-at\":null,\"edgeflock.io/flashed-by\":null" \
+  previous=''
+  [ -z "$holder" ] || previous="\"edgeflock.io/previous-mac\":\"$(json_text "$holder")\","
+  patch_lease "\"edgeflock.io/mac\":\"$mac\",$previous\"edgeflock.io/config-digest\":null,\"edgeflock.io/artifact-digest\":null,\"edgeflock.io/firmware-version\":null,\"edgeflock.io/flashed-at\":null,\"edgeflock.io/flashed-by\":null" \
     ",\"spec\":{\"holderIdentity\":\"$mac\",\"acquireTime\":\"$(micro_time)\"}"
 }
 

@@ -102,6 +102,20 @@ export class Bench {
     });
   }
 
+  /** Puts the class's ConfigMap there, as the stack does. */
+  async publish(artifact: FlashableArtifact = this.artifact, className = CLASS): Promise<void> {
+    await this.apply({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: {
+        name: `${className}-flash`,
+        namespace: this.namespace,
+        labels: { "edgeflock.io/cluster": CLUSTER, "edgeflock.io/class": className },
+      },
+      data: { "flash.sh": this.script(artifact, className), "artifact.json": JSON.stringify(artifact) },
+    });
+  }
+
   /** Writes a device's Secret and gives its configuration image. */
   async device(name: string, options: DeviceOptions = {}): Promise<Uint8Array> {
     const className = options.className ?? CLASS;

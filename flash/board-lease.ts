@@ -1,0 +1,237 @@
+// Lease `<device>-board`: which board has a device, and what was flashed onto it. The flash script writes the same
+// (flash-script/lease.sh). Talks to the API server; who creates or changes the Lease first wins.
+import type { KubernetesApi } from "../kubernetes/api.ts";
+import { KubernetesError } from "../kubernetes/kubernetes-error.ts";
+import { boardLeaseName, objectLabels } from "../model/names.ts";
+import { VisibleError } from "../model/visible-error.ts";
+
+/** Where the devices of one class live. */
+export interface ClassPlace {
+  cluster: string;
+  namespace: string;
+  class: string;
+}
+
+/** What is known of a device's board. */
+export interface BoardRecord {
+  device: string;
+  /** The board's MAC address, or `bundle:<id>` while an exported bundle has the device. */
+  holder: string | undefined;
+  configDigest: string | undefined;
+  artifactDigest: string | undefined;
+  firmwareVersion: string | undefined;
+  /** RFC 3339. */
+  flashedAt: string | undefined;
+  flashedBy: string | undefined;
+  /** Of the Lease as it was read; undefined where there is none. */
+  resourceVersion: string | undefined;
+}
+
+/** What a flash changed. A digest that is left out stays as it was. */
+export interface FlashFacts {
+  configDigest?: string;
+  artifactDigest?: string;
+  firmwareVersion?: string;
+  flashedBy: string;
+  /** Default now. */
+  flashedAt?: string;
+}
+
+interface Lease {
+  apiVersion: string;
+  kind: string;
+  metadata: {
+    name: string;
+    namespace: string;
+    resourceVersion?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string | null>;
+  };
+  spec?: { holderIdentity?: string; acquireTime?: string };
+}
+
+const API = { apiVersion: "coordination.k8s.io/v1", kind: "Lease" } as const;
+/** What was flashed onto a board is no longer true of the device when another becomes it. */
+const CLEARED: Record<string, null> = {
+  "edgeflock.io/config-digest": null,
+  "edgeflock.io/artifact-digest": null,
+  "edgeflock.io/firmware-version": null,
+  "edgeflock.io/flashed-at": null,
+  "edgeflock.io/flashed-by": null,
+};
+
+/** Another board has the device. */
+export class BoardConflict extends VisibleError {
+  readonly holder: string;
+
+  constructor(device: string, holder: string, mac: string, flashedAt?: string) {
+    const owner = holder.startsWith("bundle:")
+      ? `reserved for the exported bundle ${holder.slice(7)}`
+      : `the board ${holder}`;
+    super(`${device} is ${owner}${flashedAt ? `, flashed ${flashedAt}` : ""}; this board is ${mac}.`, {
+      hint: `Plug in that board, or give the device to this one with "npx edgeflock replace-board ${device}".`,
+      exitCode: 11,
+    });
+    this.name = "BoardConflict";
+    this.holder = holder;
+  }
+}
+
+export class BoardLeases {
+  readonly #api: KubernetesApi;
+  readonly #place: ClassPlace;
+
+  constructor(api: KubernetesApi, place: ClassPlace) {
+    this.#api = api;
+    this.#place = place;
+  }
+
+  async read(device: string): Promise<BoardRecord> {
+    return recordOf(device, await this.#api.getOrUndefined<Lease>(this.#address(device)));
+  }
+
+  /** Those of the whole class that have one. */
+  async list(): Promise<BoardRecord[]> {
+    const { namespace, cluster, class: className } = this.#place;
+    const labelSelector = `edgeflock.io/cluster=${cluster},edgeflock.io/class=${className},edgeflock.io/device`;
+    const leases = await this.#api.list<Lease>({ ...API, namespace }, { labelSelector });
+    return leases.map((lease) => recordOf(lease.metadata.labels?.["edgeflock.io/device"] as string, lease));
+  }
+
+  /**
+   * Gives a device to a board (or, with `bundle:<id>`, to a bundle), if it is free or that board's already.
+   *
+   * @param options.from the holder that may lose it: the one that a person named, or the bundle that it was in
+   * @throws BoardConflict when another has it
+   */
+  async claim(device: string, holder: string, options: { from?: string } = {}): Promise<BoardRecord> {
+    for (;;) {
+      const record = await this.read(device);
+      if (record.holder === holder) return record;
+      if (record.holder !== undefined && record.holder !== options.from) {
+        throw new BoardConflict(device, record.holder, holder, record.flashedAt);
+      }
+      const taken =
+        record.resourceVersion === undefined
+          ? await this.#create(device, holder)
+          : await this.#take(record, holder);
+      if (taken) return taken;
+    }
+  }
+
+  /** Frees a device of its holder. @returns false where another has it meanwhile */
+  async release(device: string, holder: string): Promise<boolean> {
+    const record = await this.read(device);
+    if (record.holder !== holder || record.resourceVersion === undefined) return false;
+    const annotations = { ...CLEARED, ...previousMac(holder), "edgeflock.io/mac": null };
+    const { resourceVersion } = record;
+    return (await this.#patch(device, { resourceVersion, holder: null, annotations })) !== undefined;
+  }
+
+  /** Notes what the board holds now. @throws BoardConflict when the device was given to another meanwhile */
+  async record(device: string, mac: string, facts: FlashFacts): Promise<void> {
+    const annotations = withoutUndefined({
+      "edgeflock.io/mac": mac,
+      "edgeflock.io/config-digest": facts.configDigest,
+      "edgeflock.io/artifact-digest": facts.artifactDigest,
+      "edgeflock.io/firmware-version": facts.firmwareVersion,
+      "edgeflock.io/flashed-at": facts.flashedAt ?? rfc3339(),
+      "edgeflock.io/flashed-by": facts.flashedBy,
+    });
+    for (;;) {
+      const { holder, resourceVersion } = await this.read(device);
+      if (holder !== mac || resourceVersion === undefined)
+        throw new BoardConflict(device, holder ?? "nobody", mac);
+      if (await this.#patch(device, { resourceVersion, annotations })) return;
+    }
+  }
+
+  async #create(device: string, holder: string): Promise<BoardRecord | undefined> {
+    const { metadata } = this.#address(device);
+    const lease: Lease = {
+      ...API,
+      metadata: {
+        ...metadata,
+        labels: objectLabels({ ...this.#place, device }),
+        annotations: holder.startsWith("bundle:") ? {} : { "edgeflock.io/mac": holder },
+      },
+      spec: { holderIdentity: holder, acquireTime: microTime() },
+    };
+    try {
+      return recordOf(device, await this.#api.create<Lease>(lease));
+    } catch (error) {
+      if (error instanceof KubernetesError && error.reason === "AlreadyExists") return undefined;
+      throw error;
+    }
+  }
+
+  async #take(record: BoardRecord, holder: string): Promise<BoardRecord | undefined> {
+    const mac = holder.startsWith("bundle:") ? null : holder;
+    const { resourceVersion } = record as { resourceVersion: string };
+    return this.#patch(record.device, {
+      resourceVersion,
+      holder,
+      annotations: { ...CLEARED, ...previousMac(record.holder), "edgeflock.io/mac": mac },
+    });
+  }
+
+  /** @returns undefined when the Lease is no longer the one of `resourceVersion` */
+  async #patch(
+    device: string,
+    change: { resourceVersion: string; holder?: string | null; annotations: Record<string, string | null> },
+  ): Promise<BoardRecord | undefined> {
+    const { resourceVersion, annotations, holder } = change;
+    const body = {
+      metadata: { resourceVersion, annotations },
+      ...(holder !== undefined && {
+        spec: { holderIdentity: holder, acquireTime: holder === null ? null : microTime() },
+      }),
+    };
+    try {
+      const path = await this.#api.pathOf(this.#address(device));
+      const contentType = "application/merge-patch+json";
+      return recordOf(device, await this.#api.request<Lease>("PATCH", path, { body, contentType }));
+    } catch (error) {
+      if (error instanceof KubernetesError && error.status === 409) return undefined;
+      throw error;
+    }
+  }
+
+  #address(device: string) {
+    return { ...API, metadata: { name: boardLeaseName(device), namespace: this.#place.namespace } };
+  }
+}
+
+function recordOf(device: string, lease: Lease | undefined): BoardRecord {
+  const of = (name: string) => lease?.metadata.annotations?.[`edgeflock.io/${name}`] ?? undefined;
+  return {
+    device,
+    holder: lease?.spec?.holderIdentity || undefined,
+    configDigest: of("config-digest"),
+    artifactDigest: of("artifact-digest"),
+    firmwareVersion: of("firmware-version"),
+    flashedAt: of("flashed-at"),
+    flashedBy: of("flashed-by"),
+    resourceVersion: lease?.metadata.resourceVersion,
+  };
+}
+
+function previousMac(holder: string | undefined): Record<string, string> {
+  return holder && !holder.startsWith("bundle:") ? { "edgeflock.io/previous-mac": holder } : {};
+}
+
+function withoutUndefined(values: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Record<
+    string,
+    string
+  >;
+}
+
+/** In seconds, as the script writes it. */
+export function rfc3339(date: Date = new Date()): string {
+  return `${date.toISOString().slice(0, 19)}Z`;
+}
+
+function microTime(): string {
+  return new Date().toISOString().replace("Z", "000Z");
+}
