@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // The `edgeflock` command. Plain JavaScript, so that an older Node can still say what is missing:
 // in a checkout it runs the TypeScript sources with the project's own Node 24, installed it runs dist/.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const compiled = new URL("../dist/cli/main.js", import.meta.url);
@@ -21,11 +22,12 @@ if (major >= 24) {
     );
     process.exit(1);
   }
-  const child = spawnSync(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    stdio: "inherit",
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("exit", (code, signal) => {
+    if (signal) process.exit(128 + (constants.signals[signal] ?? 0));
+    process.exit(code ?? 1);
   });
-  if (child.signal) process.kill(process.pid, child.signal);
-  process.exit(child.status ?? 1);
 }
 
 /** @returns {string | undefined} the Node that the devDependency "node" brings */

@@ -32,12 +32,14 @@ export function layerSecret(
     ([key, source]) =>
       [key, secretValue(source, [args.kind, args.of, key], args.namespaceName, args.target)] as const,
   );
+  const all = Object.fromEntries<pulumi.Input<string>>([...plain, ...secret]);
   return new kubernetes.core.v1.Secret(
     name,
     {
       metadata: { name: args.secretName, namespace: args.namespace, labels: args.labels },
       type: "Opaque",
-      stringData: pulumi.secret(Object.fromEntries<pulumi.Input<string>>([...plain, ...secret])),
+      // An empty map is gone from the live object, and a refresh would show that as a change.
+      ...(Object.keys(all).length > 0 && { stringData: pulumi.secret(all) }),
     },
     opts,
   );

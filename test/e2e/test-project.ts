@@ -52,11 +52,13 @@ export class TestProject {
   }
 
   /** @param program `index.ts`; by default the program that loads stacks/<stack>/*.yaml */
-  static async create(program = 'export * from "edgeflock/program";\n'): Promise<TestProject> {
+  static async create(
+    program = 'export * from "edgeflock/program";\n',
+    kubeconfig: string = inject("kubeconfig"),
+  ): Promise<TestProject> {
     const id = `t${randomBytes(4).toString("hex")}`;
     const folder = join(CHECKOUT, ".edgeflock", "test-projects", id);
     await mkdir(join(folder, "stacks", STACK), { recursive: true });
-    const kubeconfig = inject("kubeconfig");
     const env = await toolEnvironment({
       projectFolder: CHECKOUT,
       stateFolder: join(folder, ".edgeflock"),
@@ -106,13 +108,15 @@ export class TestProject {
   async mustPulumi(...args: string[]): Promise<Ran> {
     const ran = await this.pulumi(...args);
     if (ran.exitCode !== 0)
-      throw new Error(`pulumi ${args.join(" ")}: exit ${ran.exitCode}\n${ran.stdout}\n${ran.stderr}`);
+      throw new Error(
+        `pulumi ${args.join(" ")}: exit ${ran.exitCode}\n${tail(ran.stdout)}\n${tail(ran.stderr)}`,
+      );
     return ran;
   }
 
   /** Runs `up` and returns how many resources changed, by operation. */
   async up(...args: string[]): Promise<Record<string, number>> {
-    await this.mustPulumi("up", "--yes", "--skip-preview", ...args);
+    await this.mustPulumi("up", "--yes", "--skip-preview", "--suppress-outputs", ...args);
     const history = JSON.parse(
       (await this.mustPulumi("stack", "history", "--json", "--page-size", "1", "--page", "1")).stdout,
     );
@@ -165,4 +169,9 @@ export class TestProject {
     if (destroyed.exitCode !== 0) throw new Error(`destroy: ${destroyed.stdout}\n${destroyed.stderr}`);
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** The end of an output: its beginning is rarely why a command failed. */
+function tail(text: string): string {
+  return text.length > 4000 ? `…${text.slice(-4000)}` : text;
 }
