@@ -150,6 +150,9 @@ function checkOtadata(table: PartitionTable): string[] {
     }
   }
   const slots = table.filter((partition) => otaSlot(partition) !== undefined);
+  const numbers = slots.map(otaSlot);
+  const twice = new Set(numbers.filter((slot, at) => numbers.indexOf(slot) !== at));
+  for (const slot of twice) problems.push(`there are two app partitions of subtype ota_${slot}`);
   if (slots.length > 1 && !table.some((partition) => isData(partition, "ota"))) {
     problems.push(`there are ${slots.length} OTA slots, but no data/ota partition to choose between them`);
   }

@@ -17,7 +17,7 @@ export function otadataCommand(): Command {
     .addHelpText(
       "after",
       `
-The partition has 0x2000 bytes. Slot 0 in the state "undefined" is what Arduino's boot_app0.bin holds.
+The partition has 0x2000 bytes. Slot 0 in the state "undefined" says the same as Arduino's boot_app0.bin.
 
 Examples:
   edgeflock partitions otadata 0 otadata.bin
