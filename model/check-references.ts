@@ -1,4 +1,5 @@
 // Checks between manifests: names that are there twice, membership, references, names of Secrets. Pure; touches nothing.
+import { checkFormerNames } from "./check-former-names.ts";
 import type { Declared } from "./declared.ts";
 import { clusterOf } from "./fleet.ts";
 import type { LoadOptions } from "./load-manifests.ts";
@@ -16,6 +17,7 @@ import { suggest } from "./suggest.ts";
 export function checkReferences(declared: Declared, options: LoadOptions): Problem[] {
   const problems: Problem[] = [];
   checkDuplicates(declared, problems);
+  problems.push(...checkFormerNames(declared, (manifest) => namespaceOf(declared, manifest)));
   checkMembership(declared, problems);
   checkClassReferences(declared, problems);
   checkBuilders(declared, options.firmwareBuilders, problems);

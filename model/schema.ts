@@ -1,7 +1,7 @@
 // The schemas of the four kinds: the one source of manifest checks, argument types, JSON Schema and CRDs.
 // Pure; touches nothing.
 import { z } from "zod";
-import { API_VERSION, type Kind } from "./names.ts";
+import { API_VERSION, type Kind, nameMax } from "./names.ts";
 import { firmware, mqtt, partition, security, securityProblem, sensors } from "./schema-device-parts.ts";
 import type { mappingEntry, plainValue, secretSource } from "./schema-parts.ts";
 import { dnsLabel, mapping, metadata, secrets, selector, type settingKey, settings } from "./schema-parts.ts";
@@ -18,6 +18,29 @@ export const CHIPS = [
   "esp32h2",
   "esp32p4",
 ] as const;
+
+const FORMER_NAME = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\/)?[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+
+/** What a manifest was called before; see docs/renaming.md. */
+function formerly(kind: Kind) {
+  const name =
+    kind === "DevicesCluster"
+      ? dnsLabel(nameMax(kind))
+      : z
+          .string()
+          .max(127)
+          .regex(
+            FORMER_NAME,
+            'must be a former name: "cam-001", or "namespace/cam-001" for one in another namespace',
+          );
+  return z
+    .array(name)
+    .max(50)
+    .describe(
+      "Former names, oldest first. Credentials, Lease and resources are kept; the oldest name must stay in the list.",
+    )
+    .default([]);
+}
 
 /** Namespaces that a fleet must not own: it would be deleted with the fleet. */
 const FOREIGN_NAMESPACES = /^(default|kube-.*)$/;
@@ -49,6 +72,7 @@ export const devicesClusterSpec = z
       ])
       .describe("Where firmware artefacts are kept.")
       .default({ kind: "cluster" }),
+    formerly: formerly("DevicesCluster"),
   })
   .meta({
     description:
@@ -73,6 +97,7 @@ export const deviceClassSpec = z
     secrets: secrets.default({}),
     sensors: sensors.default([]),
     security: security.optional(),
+    formerly: formerly("DeviceClass"),
   })
   .superRefine((spec, context) => {
     const problem = securityProblem(spec.chip, spec.security);
@@ -95,6 +120,7 @@ export const deviceGroupSpec = z
       .strictObject({ name: dnsLabel(63) })
       .describe("Name of the group's Kubernetes Secret; default `<name>-device-group`.")
       .optional(),
+    formerly: formerly("DeviceGroup"),
   })
   .meta({ description: "Devices picked by their labels, which share settings and secrets." });
 
@@ -114,6 +140,7 @@ export const deviceSpec = z
           .default(1),
       })
       .prefault({}),
+    formerly: formerly("Device"),
   })
   .meta({ description: "One board: its class, its own data and secrets, its MQTT identity." });
 
