@@ -1,5 +1,5 @@
-// The stand-ins under the real engine: states, previews, replacements, refusals and interruptions. Where the
-// official plugins are in use instead, the same must hold, so that a stack can move between the two.
+// The stand-ins under the real engine: states, previews, replacements, refusals and interruptions. They are
+// taken here even where the official plugins can be had.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
@@ -11,19 +11,21 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 const config = new pulumi.Config();
+// What a test sets comes by the environment: a run of pulumi less for each.
+const setting = (key: string) => process.env["SETTING_" + key];
 const provider = new k8s.Provider("cluster", {
-  kubeconfig: config.require("kubeconfig"),
+  kubeconfig: setting("kubeconfig")!,
   clusterIdentifier: "the-test-cluster",
-  enableSecretMutable: config.getBoolean("mutable"),
+  enableSecretMutable: setting("mutable") === "true" || undefined,
 });
 const options = { provider };
-const name = config.require("name");
-const step = config.get("step") ?? "fleet";
+const name = setting("name")!;
+const step = setting("step") ?? "fleet";
 export const outputs: Record<string, unknown> = {};
 if (step === "fleet") {
   const namespace = new k8s.core.v1.Namespace("namespace", { metadata: { name } }, options);
   const metadata = { namespace: namespace.metadata.name };
-  const bytes = new random.RandomBytes("bytes", { length: 16, keepers: { v: config.get("keeper") ?? "1" } });
+  const bytes = new random.RandomBytes("bytes", { length: 16, keepers: { v: setting("keeper") ?? "1" } });
   new random.RandomPassword("password", { length: 24, minNumeric: 3, special: false });
   const id = new random.RandomId("id", { byteLength: 4 });
   new random.RandomUuid("uuid");
@@ -32,8 +34,8 @@ if (step === "fleet") {
     stringData: { token: config.requireSecret("token"), bytes: bytes.base64 },
   }, options);
   new k8s.core.v1.ConfigMap("settings", {
-    metadata: { ...metadata, labels: { run: config.get("label") ?? "one" } },
-    data: { id: id.hex, value: config.get("value") ?? "1" },
+    metadata: { ...metadata, labels: { run: setting("label") ?? "one" } },
+    data: { id: id.hex, value: setting("value") ?? "1" },
   }, options);
   const account = new k8s.core.v1.ServiceAccount("account", { metadata: { ...metadata, name: "account" } }, options);
   const role = new k8s.rbac.v1.Role("role", { metadata, rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }] }, options);
@@ -46,7 +48,7 @@ if (step === "fleet") {
     create: "echo made $LABEL",
     update: "echo updated from \\"$PULUMI_COMMAND_STDOUT\\"",
     delete: "echo \\"deleted after $PULUMI_COMMAND_STDOUT\\" > deleted.txt",
-    environment: { LABEL: config.get("label") ?? "one", TOKEN: config.requireSecret("token") },
+    environment: { LABEL: setting("label") ?? "one", TOKEN: config.requireSecret("token") },
   });
   outputs.made = made.stdout;
 }
@@ -86,19 +88,22 @@ let project: TestProject;
 const TOKEN = "the-token-nobody-reads";
 
 beforeAll(async () => {
+  process.env.EDGEFLOCK_STAND_INS = "always";
   project = await TestProject.create(PROGRAM);
-  await set("kubeconfig", inject("kubeconfig"));
-  await set("name", project.id);
+  set("kubeconfig", inject("kubeconfig"));
+  set("name", project.id);
   await project.mustPulumi("config", "set", "--secret", "token", TOKEN);
 });
 
 afterAll(async () => {
-  await set("step", "none");
+  delete process.env.EDGEFLOCK_STAND_INS;
+  set("step", "none");
   await project?.[Symbol.asyncDispose]();
 });
 
-async function set(key: string, value: string): Promise<void> {
-  await project.mustPulumi("config", "set", key, value);
+/** Sets what the program reads from then on. */
+function set(key: string, value: string): void {
+  project.variables[`SETTING_${key}`] = value;
 }
 
 async function resources(): Promise<Record<string, StateResource>> {
@@ -115,7 +120,7 @@ const isSecret = (value: unknown) =>
 
 describe("a stack of all that Edgeflock uses", () => {
   it("comes up, and a second up changes nothing", async () => {
-    await set("step", "fleet");
+    set("step", "fleet");
     expect(await project.up()).toEqual({ create: 13 });
     expect(await project.up()).toEqual({});
     expect(await steps()).toEqual([]);
@@ -142,7 +147,7 @@ describe("a stack of all that Edgeflock uses", () => {
   });
 
   it("shows the secret nowhere: not in the state, not in a preview, not in an update's output", async () => {
-    await set("label", "two");
+    set("label", "two");
     const texts = [await project.state(), (await project.previewRaw("--diff")).stdout];
     const updated = await project.mustPulumi("up", "--yes", "--skip-preview");
     texts.push(updated.stdout, updated.stderr);
@@ -160,8 +165,8 @@ describe("a stack of all that Edgeflock uses", () => {
   });
 
   it("replaces what the official plugins replace, and its dependants follow", async () => {
-    await set("keeper", "2");
-    await set("value", "2");
+    set("keeper", "2");
+    set("value", "2");
     const replaced = (await steps()).filter((step) => step.startsWith("replace "));
     expect(replaced).toEqual(["replace bytes", "replace secret", "replace settings"]);
     const before = await resources();
@@ -175,7 +180,7 @@ describe("a stack of all that Edgeflock uses", () => {
   });
 
   it("changes a Secret in place where the provider allows it", async () => {
-    await set("mutable", "true");
+    set("mutable", "true");
     await project.up();
     await project.mustPulumi("config", "set", "--secret", "token", "another-token");
     expect(await steps()).toEqual(["update made", "update secret"]);
@@ -205,7 +210,7 @@ describe("a stack of all that Edgeflock uses", () => {
   });
 
   it("goes away whole: the delete command has run and the namespace is gone when the update ends", async () => {
-    await set("step", "none");
+    set("step", "none");
     await project.up();
     expect((await project.kubectl("get", "namespace", project.id)).stderr).toMatch(/not found/i);
     const deleted = await readFile(join(project.folder, "deleted.txt"), "utf8");
@@ -217,13 +222,13 @@ describe("objects that exist", () => {
   it("are not taken over, but can be imported and then change nothing", async () => {
     const create = ["-n", "default", "create", "configmap", project.id, "--from-literal=a=theirs"];
     await project.kubectl(...create);
-    await set("step", "existing");
+    set("step", "existing");
     const failed = await project.pulumi("up", "--yes", "--skip-preview");
     expect(failed.exitCode).not.toBe(0);
     expect(failed.stdout + failed.stderr).toMatch(/already exists[\s\S]*import/);
-    await set("step", "import");
+    set("step", "import");
     expect(await project.up()).toEqual({ import: 1 });
-    await set("step", "imported");
+    set("step", "imported");
     expect(await steps()).toEqual([]);
     await project.mustPulumi("state", "unprotect", "--all", "--yes");
   });
@@ -231,19 +236,19 @@ describe("objects that exist", () => {
 
 describe("custom resources", () => {
   it("are made in the same update as their definition", async () => {
-    await set("step", "custom");
+    set("step", "custom");
     await project.up();
     expect(await steps()).toEqual([]);
     const { custom } = await resources();
     expect(custom!.outputs).toMatchObject({ spec: { n: 1 } });
-    await set("step", "none");
+    set("step", "none");
     await project.up();
   });
 });
 
 describe("what cannot be", () => {
   it("is said by the API server in the preview already", async () => {
-    await set("step", "invalid");
+    set("step", "invalid");
     const { exitCode, stdout, stderr } = await project.previewRaw();
     expect(exitCode).not.toBe(0);
     expect(stdout + stderr).toContain("must be between 1 and 65535");
@@ -254,7 +259,7 @@ describe("what cannot be", () => {
     ["pet", "random:index/randomPet:RandomPet"],
     ["remote", "command:remote:Command"],
   ])("is refused by name, with the way to the official plugin: %s", async ([step, type]) => {
-    await set("step", step!);
+    set("step", step!);
     const { exitCode, stdout, stderr } = await project.previewRaw();
     const text = stdout + stderr;
     expect(exitCode).not.toBe(0);
@@ -264,9 +269,9 @@ describe("what cannot be", () => {
   });
 
   it("says what holds an object that does not go away, and goes on once it is let go", async () => {
-    await set("step", "held");
+    set("step", "held");
     await project.up();
-    await set("step", "none");
+    set("step", "none");
     const failed = await project.pulumi("up", "--yes", "--skip-preview");
     expect(failed.exitCode).not.toBe(0);
     expect(failed.stdout).toContain("held by the finalizers edgeflock.io/test");
@@ -278,7 +283,7 @@ describe("what cannot be", () => {
 
 describe("an update that is interrupted", () => {
   it("ends what it started", async () => {
-    await set("step", "slow");
+    set("step", "slow");
     const running = project.start("up", "--yes", "--skip-preview");
     const pid = await until(async () => {
       const text = await readFile(join(project.folder, "slow.pid"), "utf8").catch(() => "");
