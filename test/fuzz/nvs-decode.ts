@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { checkDecoding } from "../builders/nvs/support/check-decoding.ts";
 import { damagedImage } from "../builders/nvs/support/damage.ts";
-import type { Fuzz } from "./main.ts";
+import type { Fuzz } from "./run.ts";
 
 export const fuzz: Fuzz = async ({ runs, seed, note }) => {
   let done = 0;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { compareWithEspressif, type Verdict } from "../builders/nvs/support/compare-with-espressif.ts";
 import { EspressifGenerator } from "../builders/nvs/support/espressif-generator.ts";
 import { nvsCase } from "../builders/nvs/support/rows.ts";
-import type { Fuzz } from "./main.ts";
+import type { Fuzz } from "./run.ts";
 
 export const fuzz: Fuzz = async ({ runs, seed, note }) => {
   const oracle = await EspressifGenerator.start();
