@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { reset, start } from "../toolchain/embedded-kubernetes/cluster.ts";
-import type { Row } from "./row.ts";
+import type { Row } from "./run.ts";
 import { bareProgram } from "./up/bare-program.ts";
 import { fleetOf } from "./up/fleet.ts";
 import { Project } from "./up/project.ts";

@@ -105,11 +105,15 @@ function runner(env: NodeJS.ProcessEnv) {
     },
     async shown(...args: string[]): Promise<void> {
       const color = process.stdout.isTTY ? "auto" : "never";
+      // Ctrl-C reaches pulumi too, which ends what it has begun and records it; this process waits for that.
+      const wait = () => {};
+      process.on("SIGINT", wait);
       const { exitCode } = await execa("pulumi", [...args, "--color", color], {
         ...base,
         reject: false,
         stdio: ["ignore", "inherit", "inherit"],
       });
+      process.off("SIGINT", wait);
       if (exitCode !== 0) {
         throw new VisibleError(`pulumi ${args[0]} did not finish; the lines above say why.`, {
           hint: "Mend what they name and run it again: it goes on where it stopped.",

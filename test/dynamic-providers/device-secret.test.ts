@@ -20,7 +20,7 @@ const payload: DevicePayload = {
 };
 
 const bytesOf = (object: { [field: string]: unknown }, key: string) =>
-  Buffer.from((object["data"] as Record<string, string>)[key]!, "base64");
+  Buffer.from((object.data as Record<string, string>)[key]!, "base64");
 
 function decoded(image: Uint8Array) {
   return decodeNvs(image).entries.map(({ namespace, key, type, value }) => ({ namespace, key, type, value }));

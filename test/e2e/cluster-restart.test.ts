@@ -39,6 +39,12 @@ describe("a cluster that comes back on another port", () => {
     expect(await readFile(after.kubeconfig, "utf8")).toContain(after.server);
     expect(await project.preview()).toEqual([]);
     expect(await project.up()).toEqual({});
-    await project.mustPulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes", "--suppress-outputs");
+    await project.mustPulumi(
+      "refresh",
+      "--yes",
+      "--skip-preview",
+      "--expect-no-changes",
+      "--suppress-outputs",
+    );
   });
 });

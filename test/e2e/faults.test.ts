@@ -114,6 +114,42 @@ describe("a user's mistake ends in a sentence, without a stack trace, and change
   });
 });
 
+describe("a quota that is used up", () => {
+  it("is named with the way out, and the next run goes on", async () => {
+    const project = await newProject();
+    await project.manifests([cluster(project.id), deviceClass("node")]);
+    await project.up();
+    const quota = {
+      apiVersion: "v1",
+      kind: "ResourceQuota",
+      metadata: { namespace: project.id, name: "full" },
+    };
+    await project.api.create({ ...quota, spec: { hard: { secrets: "2" } } } as never);
+    // what the quota controller would write; the embedded Kubernetes does not run it
+    const status = JSON.stringify({ status: { hard: { secrets: "2" }, used: { secrets: "2" } } });
+    const patched = await project.kubectl(
+      "-n",
+      project.id,
+      "patch",
+      "resourcequota",
+      "full",
+      "--subresource=status",
+      "--type=merge",
+      "-p",
+      status,
+    );
+    expect(patched.exitCode).toBe(0);
+    await project.manifests([cluster(project.id), deviceClass("node"), device("a", "north")]);
+    expectSentence(
+      await project.pulumi("up", "--yes", "--skip-preview"),
+      /exceeded quota[\s\S]*Raise the ResourceQuota/,
+    );
+    await project.api.delete(quota);
+    await project.up();
+    expect(await project.secret(project.id, "a-device")).toBeDefined();
+  });
+});
+
 describe("objects of others", () => {
   it("a second stack with the same namespace is refused, and the first one's devices stay as they are", async () => {
     const first = await newProject();

@@ -91,7 +91,7 @@ describe("the Kubernetes client", () => {
 
   it("says that the server did not answer in time", async () => {
     const { api } = await serverAnswering(() => {});
-    const error = await api.request("GET", "/api", { timeoutMs: 50 }).catch((e) => e);
+    const error = await api.request<Error>("GET", "/api", { timeoutMs: 50 }).catch((e) => e);
     expect(error).toBeInstanceOf(VisibleError);
     expect(error.message).toContain("did not answer in time");
   });
