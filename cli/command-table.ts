@@ -70,6 +70,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import("./commands/flash.ts"),
   },
   {
+    name: "bundle",
+    summary: "export devices for flashing without a network, and bring the results back",
+    load: () => import("./commands/bundle.ts"),
+  },
+  {
     name: "replace-board",
     summary: "free a device of its board, so that a new one can become it",
     load: () => import("./commands/replace-board.ts"),

@@ -40,6 +40,12 @@ export function command(): Command {
     .option("--scan", "each new board waits for a name from a bar or QR code scanner (or the keyboard)")
     .option("--again", "also write boards that have everything already")
     .option("--erase", "wipe each board's whole flash first")
+    .option(
+      "--bundle <file>",
+      "flash from an exported bundle, without a network; its results are in <file>.results.jsonl",
+    )
+    .option("--passphrase-file <file>", "the bundle's passphrase is in this file (default: asked for)")
+    .option("--identity <file>", "the bundle's age identity is in this file")
     .option("--log <file>", "result log, JSON Lines, only ever added to", ".edgeflock/flash-log.jsonl")
     .option("--labels <folder>", "put a label for each flashed board there")
     .addOption(

@@ -3,17 +3,19 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { createLogUpdate } from "log-update";
+import { resultsOf } from "../../flash/bundle/bundle-source.ts";
 import type { FlashSource } from "../../flash/station/flash-source.ts";
 import { renderLabel, scannedDevice } from "../../flash/station/labels/label.ts";
 import type { ResultEntry } from "../../flash/station/result-log.ts";
 import { type PortRow, runStation, type StationSummary } from "../../flash/station/station.ts";
 import { changeLine, renderTable } from "../../flash/station/table.ts";
 import { VisibleError } from "../../model/visible-error.ts";
+import { withFolderLock } from "../../toolchain/folder-lock.ts";
 import { stderrProgress } from "../../toolchain/progress.ts";
 import { esptoolCommand } from "../../toolchain/python.ts";
 import type { FlashCommandOptions } from "../commands/flash.ts";
 import { interruptible } from "../interruptible.ts";
-import { openSource } from "./open-source.ts";
+import { openBundleSource, openClusterSource } from "./open-source.ts";
 
 /** Exit code when a board failed: what the flash script gives for one that could not be written. */
 const SOME_FAILED = 10;
@@ -35,7 +37,32 @@ async function flash(
   signal: AbortSignal,
 ): Promise<StationSummary> {
   const esptool = await esptoolCommand({ progress: stderrProgress(), signal });
-  const source = await openSource(className, options);
+  const { bundle } = options;
+  if (bundle === undefined)
+    return work(await openClusterSource(className, options), devices, options, esptool, signal);
+  const log = resultsOf(resolve(bundle));
+  // two stations with one log would not see which devices the other gives out
+  return withFolderLock(
+    log,
+    { what: `flashing from ${bundle}`, progress: stderrProgress(), signal },
+    async () =>
+      work(
+        await openBundleSource(className, { ...options, bundle }),
+        devices,
+        { ...options, log },
+        esptool,
+        signal,
+      ),
+  );
+}
+
+async function work(
+  source: FlashSource,
+  devices: string[],
+  options: FlashCommandOptions,
+  esptool: string[],
+  signal: AbortSignal,
+): Promise<StationSummary> {
   await tellWhoHasBoards(source, devices);
   const view = startView();
   const scans = options.scan ? readScans() : undefined;

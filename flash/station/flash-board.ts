@@ -51,6 +51,7 @@ export async function flashBoard(port: string, context: BoardContext): Promise<B
     class: source.place.class,
     cluster: source.place.cluster,
     namespace: source.place.namespace,
+    ...(source.bundle !== undefined && { bundle: source.bundle }),
     ...facts,
     ...(outcome !== "claimed" && { milliseconds: Date.now() - started }),
     ...more,

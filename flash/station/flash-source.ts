@@ -17,6 +17,8 @@ export interface FlashSource {
   readonly artifact: FirmwareArtifact;
   /** Who flashes, for the records. */
   readonly who: string;
+  /** Id of the bundle, where it is one. */
+  readonly bundle?: string;
   /** The firmware's files by their paths in the artefact, checked. */
   firmware(): Promise<ReadonlyMap<string, Uint8Array>>;
   /** Names of the class's devices, in order; read only as far as they are asked for. */

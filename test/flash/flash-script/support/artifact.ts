@@ -4,9 +4,9 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { buildAppImage } from "../../../../builders/app-image.ts";
 import { digestOf, packArchive } from "../../../../builders/artifact-archive.ts";
+import type { ArtifactReference, FirmwareArtifact } from "../../../../builders/contract.ts";
 import { writePartitionTable } from "../../../../builders/partitions/binary.ts";
 import type { PartitionTable } from "../../../../builders/partitions/partition-table.ts";
-import type { FlashableArtifact } from "../../../../flash/flash-script/input.ts";
 import type { KubernetesApi } from "../../../../kubernetes/api.ts";
 
 export const CONFIG = { label: "cfg", offset: 0x3f0000, size: 0x6000 };
@@ -49,7 +49,7 @@ export interface FirmwareOptions {
 
 export interface MadeArtifact {
   /** Without a store. */
-  facts: Omit<FlashableArtifact, "store">;
+  facts: FirmwareArtifact;
   files: { offset: number; bytes: Uint8Array }[];
   /** The gzipped archive. */
   archive: Buffer;
@@ -86,7 +86,7 @@ export function makeArtifact(options: FirmwareOptions = {}): MadeArtifact {
   };
   options.tamper?.(contents);
   const tar = packArchive(new Map(Object.entries(contents)));
-  return { facts: { ...facts, digest: digestOf(tar) }, files, archive: gzipSync(tar) };
+  return { facts: { ...facts, digest: digestOf(tar), size: tar.length }, files, archive: gzipSync(tar) };
 }
 
 const PART_SIZE = 128 * 1024;
@@ -97,7 +97,7 @@ export async function storeInCluster(
   namespace: string,
   made: MadeArtifact,
   objects: "ConfigMap" | "Secret" = "ConfigMap",
-): Promise<FlashableArtifact> {
+): Promise<ArtifactReference> {
   const parts: string[] = [];
   for (let at = 0; at < made.archive.length; at += PART_SIZE) {
     const name = `artifact-${made.facts.digest.slice(7, 19)}-${parts.length}`;

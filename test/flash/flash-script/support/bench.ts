@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ArtifactReference } from "../../../../builders/contract.ts";
 import { generateNvs } from "../../../../builders/nvs/generate.ts";
 import type { FlashableArtifact } from "../../../../flash/flash-script/input.ts";
 import { renderFlashScript } from "../../../../flash/flash-script.ts";
@@ -49,7 +50,7 @@ export class Bench {
   /** TMPDIR of every script that is run; must be empty after it. */
   readonly temp: string;
   made!: MadeArtifact;
-  artifact!: FlashableArtifact;
+  artifact!: ArtifactReference;
   clusterUid!: string;
 
   private constructor(tools: TestTools, api: KubernetesApi) {
@@ -103,7 +104,7 @@ export class Bench {
   }
 
   /** Puts the class's ConfigMap there, as the stack does. */
-  async publish(artifact: FlashableArtifact = this.artifact, className = CLASS): Promise<void> {
+  async publish(artifact: ArtifactReference = this.artifact, className = CLASS): Promise<void> {
     await this.apply({
       apiVersion: "v1",
       kind: "ConfigMap",

@@ -1,0 +1,92 @@
+// A station's source without a network: an opened bundle, and the result log beside it, which says which board has
+// which of its devices. Reads that log; the station adds to it.
+import { hostname, userInfo } from "node:os";
+import { VisibleError } from "../../model/visible-error.ts";
+import { BoardConflict, type BoardRecord, type ClassPlace } from "../board-lease.ts";
+import type { DeviceConfig, FlashSource } from "../station/flash-source.ts";
+import { type ResultEntry, readResults } from "../station/result-log.ts";
+import type { Bundle } from "./bundle-file.ts";
+
+/** Where the results of a bundle are; it goes back to the cluster with them. */
+export function resultsOf(bundlePath: string): string {
+  return `${bundlePath}.results.jsonl`;
+}
+
+export class BundleSource implements FlashSource {
+  readonly place: ClassPlace;
+  readonly artifact: Bundle["artifact"];
+  readonly who = `${userInfo().username}@${hostname()}`;
+  readonly bundle: string;
+  readonly #bundle: Bundle;
+  readonly #boards: Map<string, BoardRecord>;
+
+  /** @param logPath of {@link resultsOf}; nobody else may add to it meanwhile */
+  constructor(bundle: Bundle, logPath: string) {
+    this.#bundle = bundle;
+    this.place = bundle.place;
+    this.artifact = bundle.artifact;
+    this.bundle = bundle.id;
+    this.#boards = boardsOf(readResults(logPath).filter((entry) => entry.bundle === bundle.id));
+  }
+
+  async firmware(): Promise<ReadonlyMap<string, Uint8Array>> {
+    return this.#bundle.firmware;
+  }
+
+  async *devices(): AsyncIterable<string> {
+    for (const { device } of this.#bundle.devices) yield device;
+  }
+
+  async boards(): Promise<BoardRecord[]> {
+    return [...this.#boards.values()];
+  }
+
+  async config(device: string): Promise<DeviceConfig> {
+    const found = this.#bundle.devices.find((config) => config.device === device);
+    if (found) return found;
+    throw new VisibleError(`The bundle ${this.bundle} has no device "${device}".`, {
+      hint: "Export another bundle with it.",
+      exitCode: 6,
+    });
+  }
+
+  /** Lasting once the station has written "claimed" to the log, which it does before it writes the board. */
+  async claim(device: string, mac: string): Promise<void> {
+    const holder = this.#boards.get(device)?.holder;
+    if (holder !== undefined && holder !== mac)
+      throw new BoardConflict(device, holder, mac, this.#boards.get(device)?.flashedAt);
+    this.#boards.set(device, { ...boardOf(device), holder: mac });
+  }
+
+  /** The log has it. */
+  async record(): Promise<void> {}
+}
+
+/** Who has which device by a log: the first board that was given it, and what it holds. */
+export function boardsOf(entries: readonly ResultEntry[]): Map<string, BoardRecord> {
+  const boards = new Map<string, BoardRecord>();
+  for (const { outcome, device, mac, configDigest, artifactDigest, firmwareVersion, time, who } of entries) {
+    if (device === undefined || mac === undefined || outcome === "failed") continue;
+    const known = boards.get(device);
+    if (known?.holder !== undefined && known.holder !== mac) continue;
+    const flashed =
+      outcome === "flashed"
+        ? { configDigest, artifactDigest, firmwareVersion, flashedAt: time, flashedBy: who }
+        : {};
+    boards.set(device, { ...(known ?? boardOf(device)), holder: mac, ...flashed });
+  }
+  return boards;
+}
+
+function boardOf(device: string): BoardRecord {
+  return {
+    device,
+    holder: undefined,
+    configDigest: undefined,
+    artifactDigest: undefined,
+    firmwareVersion: undefined,
+    flashedAt: undefined,
+    flashedBy: undefined,
+    resourceVersion: undefined,
+  };
+}
