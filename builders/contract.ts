@@ -152,4 +152,6 @@ export interface ArtifactStore {
   has(reference: ArtifactReference): Promise<boolean>;
   /** The store's user no longer uses it; it is removed when nobody else does. */
   delete(reference: ArtifactReference): Promise<void>;
+  /** The store's user uses none but this one: lets go of what a killed run left in its name. */
+  keepOnly(reference: ArtifactReference): Promise<void>;
 }

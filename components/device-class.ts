@@ -10,6 +10,8 @@ import { VisibleError } from "../model/visible-error.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { declareFirmware } from "./firmware.ts";
 import { layerSecret } from "./layer-secret.ts";
+import { ownedMetadata, ownership } from "./ownership.ts";
+import { givenFormerly, renaming, withAliases } from "./renaming.ts";
 import type { SecretInput } from "./secret-values.ts";
 import { checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
 import { visible } from "./visible.ts";
@@ -30,7 +32,17 @@ export class DeviceClass extends pulumi.ComponentResource {
   /** @internal */ readonly layer: Layer<SecretInput>;
 
   constructor(name: string, args: DeviceClassArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    super("edgeflock:index:DeviceClass", name, {}, { parent: args.cluster, ...opts });
+    const renamed = renaming(
+      name,
+      { namespace: args.cluster.namespaceName, name: args.metadata?.name ?? name },
+      givenFormerly(args),
+    );
+    super(
+      "edgeflock:index:DeviceClass",
+      name,
+      renamed.shown,
+      withAliases(renamed, { parent: args.cluster, ...opts }),
+    );
     const { cluster, metadata, ...specArgs } = args;
     const checked = visible(() => checkedSpec("DeviceClass", name, metadata, deviceClassSpec, specArgs));
     this.className = checked.name;
@@ -44,7 +56,9 @@ export class DeviceClass extends pulumi.ComponentResource {
       mapping: config.mapping,
     };
     visible(() => cluster.registry.addClass(checked.name, this));
-    const { provider, target, clusterUid } = cluster.connection;
+    cluster.setOriginal("DeviceClass", checked.name, renamed.original);
+    const owned = ownership(this, renamed.formerResources, renamed.renamed);
+    const { provider, api, clusterUid } = cluster.connection;
     const labels = {
       ...metadata?.labels,
       ...objectLabels({ cluster: cluster.clusterName, class: checked.name }),
@@ -56,12 +70,11 @@ export class DeviceClass extends pulumi.ComponentResource {
           kind: "DeviceClass",
           of: checked.name,
           secretName: classSecretName(checked.name),
-          namespaceName: cluster.namespaceName,
-          namespace: cluster.namespace,
+          cluster,
+          ownership: owned,
           labels,
           settings,
           secrets: checked.secrets,
-          target,
         },
         { parent: this, provider },
       ),
@@ -81,7 +94,17 @@ export class DeviceClass extends pulumi.ComponentResource {
     new kubernetes.core.v1.ConfigMap(
       name,
       {
-        metadata: { name: flashConfigMapName(checked.name), namespace: cluster.namespace, labels },
+        metadata: ownedMetadata(
+          {
+            apiVersion: "v1",
+            kind: "ConfigMap",
+            name: flashConfigMapName(checked.name),
+            namespace: cluster.place,
+            labels,
+          },
+          owned,
+          api,
+        ),
         data: {
           "flash.sh": this.flashScript,
           "artifact.json": this.artifact.apply((artifact) => JSON.stringify(artifact)),

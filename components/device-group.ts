@@ -4,6 +4,8 @@ import { groupSecretName, objectLabels } from "../model/names.ts";
 import { type DeviceGroupSpecInput, deviceGroupSpec } from "../model/schema.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { layerSecret } from "./layer-secret.ts";
+import { ownership } from "./ownership.ts";
+import { givenFormerly, renaming, withAliases } from "./renaming.ts";
 import { checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
 import { visible } from "./visible.ts";
 
@@ -22,7 +24,17 @@ export class DeviceGroup extends pulumi.ComponentResource {
   readonly secretName: pulumi.Output<string>;
 
   constructor(name: string, args: DeviceGroupArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    super("edgeflock:index:DeviceGroup", name, {}, { parent: args.cluster, ...opts });
+    const renamed = renaming(
+      name,
+      { namespace: args.cluster.namespaceName, name: args.metadata?.name ?? name },
+      givenFormerly(args),
+    );
+    super(
+      "edgeflock:index:DeviceGroup",
+      name,
+      renamed.shown,
+      withAliases(renamed, { parent: args.cluster, ...opts }),
+    );
     const { cluster, metadata, ...specArgs } = args;
     const {
       name: group,
@@ -38,6 +50,7 @@ export class DeviceGroup extends pulumi.ComponentResource {
       secrets,
     } as const;
     visible(() => cluster.registry.addGroup({ name: group, selector: spec.selector, layer }));
+    cluster.setOriginal("DeviceGroup", group, renamed.original);
     const secret = visible(() =>
       layerSecret(
         name,
@@ -45,12 +58,11 @@ export class DeviceGroup extends pulumi.ComponentResource {
           kind: "DeviceGroup",
           of: group,
           secretName: groupSecretName(group, spec),
-          namespaceName: cluster.namespaceName,
-          namespace: cluster.namespace,
+          cluster,
+          ownership: ownership(this, renamed.formerResources, renamed.renamed),
           labels: { ...metadata?.labels, ...objectLabels({ cluster: cluster.clusterName, group }) },
           settings: spec.settings,
           secrets,
-          target: cluster.connection.target,
         },
         { parent: this, provider: cluster.connection.provider },
       ),

@@ -2,12 +2,15 @@
 // and everything that the provider needs in one secret text. Pure.
 import { createHash } from "node:crypto";
 import { type DevicePayload, encodePayload } from "../dynamic-providers/device-payload.ts";
+import { handedOutText } from "../dynamic-providers/handed-out.ts";
+import { type Adopted, adoptedCredential, adoptedNvsKey, type Credential } from "../model/adopted.ts";
 import {
   type ConfigPlan,
   type FilledEntry,
   fillDeviceConfig,
   MQTT_PASSWORD_REF,
 } from "../model/device-config.ts";
+import type { Place } from "../model/former-names.ts";
 import { provenanceText, type ResolvedSetting } from "../model/resolve.ts";
 import { deriveBytes, deriveText, fingerprint } from "./derivation.ts";
 
@@ -18,6 +21,8 @@ const LONGEST_SHOWN = 120;
 
 export interface DeviceStateInput {
   device: string;
+  /** Its oldest name, which credentials and fingerprints derive from. */
+  original: Place;
   namespace: string;
   generation: number;
   username: string;
@@ -42,35 +47,67 @@ export interface DeviceState {
 /**
  * @param secrets values of the secret settings by key
  * @param rootKey base64
+ * @param adopted values that were there before the root key
  * @throws VisibleError for a value that does not fit its type; the message names the key, never the value
  */
 export function deviceState(
   input: DeviceStateInput,
   secrets: Record<string, string>,
   rootKey: string,
+  adopted: Adopted = {},
 ): DeviceState {
-  const { device, namespace, generation } = input;
-  const password = deriveText(
-    rootKey,
-    "mqtt-password",
-    [namespace, device, String(generation)],
-    PASSWORD_LENGTH,
+  const path = [input.original.namespace, input.original.name];
+  const credential = credentialOf(input, rootKey, adopted);
+  const digestKey = deriveBytes(rootKey, "fingerprint", path, 32);
+  const plan = withUsername(input.plan, credential.username);
+  const { entries } = fillDeviceConfig(
+    plan,
+    { ...secrets, [MQTT_PASSWORD_REF]: credential.password },
+    digestKey,
   );
-  const digestKey = deriveBytes(rootKey, "fingerprint", [namespace, device], 32);
-  const { entries } = fillDeviceConfig(input.plan, { ...secrets, [MQTT_PASSWORD_REF]: password }, digestKey);
   const payload: DevicePayload = {
     size: input.partition.size,
     entries: entries.map((entry) => ({ ...entry, value: valueText(entry.value) })),
-    data: { ...credentials(input, password), ...mappedKeys(input.settings, secrets) },
+    data: { ...credentials(input, credential), ...mappedKeys(input.settings, secrets) },
     ...(input.encryption && {
-      encryption: { scheme: input.encryption, key: nvsKey(input, input.encryption, rootKey) },
+      encryption: { scheme: input.encryption, key: nvsKey(input, input.encryption, rootKey, adopted) },
     }),
   };
   const fingerprints = secretSettings(input).map((setting) => {
-    const value = fingerprint(rootKey, [namespace, device, setting.key], secrets[setting.key] ?? "");
+    const value = fingerprint(rootKey, [...path, setting.key], secrets[setting.key] ?? "");
     return [propertyName(setting.key), describe(`secret ${value}`, setting)] as const;
   });
-  return { fingerprints: Object.fromEntries(fingerprints), payload: encodePayload(payload) };
+  const handedOut = fingerprint(rootKey, [...path, MQTT_PASSWORD_REF], credential.password);
+  return {
+    fingerprints: {
+      ...Object.fromEntries(fingerprints),
+      [MQTT_PASSWORD_REF]: handedOutText(input.generation, handedOut),
+    },
+    payload: encodePayload(payload),
+  };
+}
+
+/** An adopted credential, where there is one for this generation; else the derived one. */
+function credentialOf(input: DeviceStateInput, rootKey: string, adopted: Adopted): Credential {
+  const { original, generation, username } = input;
+  const known = adoptedHere(input, adopted);
+  if (known) return known;
+  const path = [original.namespace, original.name, String(generation)];
+  return { username, password: deriveText(rootKey, "mqtt-password", path, PASSWORD_LENGTH) };
+}
+
+function adoptedHere(input: DeviceStateInput, adopted: Adopted): Credential | undefined {
+  const { original, namespace, generation } = input;
+  return original.namespace === namespace ? adoptedCredential(adopted, original.name, generation) : undefined;
+}
+
+function withUsername(plan: ConfigPlan, username: string): ConfigPlan {
+  const isUsername = ({ namespace, key }: { namespace: string; key: string }) =>
+    namespace === "mqtt" && key === "username";
+  const entries = plan.entries.map((entry) =>
+    isUsername(entry) && "value" in entry ? { ...entry, value: username } : entry,
+  );
+  return { entries };
 }
 
 /** The properties that previews show in plain: identity, partition and the plain settings with their origin. */
@@ -82,7 +119,6 @@ export function shownInPlain(input: DeviceStateInput): Record<string, string> {
       : [[propertyName(setting.key), describe(shortened(String(setting.value)), setting)] as const],
   );
   return {
-    mqtt: `${input.tls ? "mqtts" : "mqtt"}://${input.host}:${input.port} as ${input.username}, topic ${input.topic}`,
     ...(input.ca !== undefined && { "mqtt.ca": shortened(input.ca) }),
     partition: `${partition.label}, 0x${partition.size.toString(16)}${input.encryption ? `, encrypted (${input.encryption})` : ""}`,
     generation: String(input.generation),
@@ -90,9 +126,15 @@ export function shownInPlain(input: DeviceStateInput): Record<string, string> {
   };
 }
 
+/** Where and as whom it speaks MQTT. */
+export function mqttText(input: DeviceStateInput, adopted: Adopted): string {
+  const username = adoptedHere(input, adopted)?.username ?? input.username;
+  return `${input.tls ? "mqtts" : "mqtt"}://${input.host}:${input.port} as ${username}, topic ${input.topic}`;
+}
+
 /** Names of the properties in `fingerprints`: known before the values are, so that even a first preview shows them. */
 export function fingerprintNames(input: DeviceStateInput): string[] {
-  return secretSettings(input).map((setting) => propertyName(setting.key));
+  return [...secretSettings(input).map((setting) => propertyName(setting.key)), MQTT_PASSWORD_REF];
 }
 
 /** Whether a setting goes to the image or the Secret of the device at all. */
@@ -113,10 +155,10 @@ function describe(value: string, setting: ResolvedSetting<unknown>): string {
   return `${value} from ${provenanceText(setting.from)} → ${places.join(", ")}`;
 }
 
-function credentials(input: DeviceStateInput, password: string): Record<string, string> {
+function credentials(input: DeviceStateInput, credential: Credential): Record<string, string> {
   return {
-    MQTT_USERNAME: input.username,
-    MQTT_PASSWORD: password,
+    MQTT_USERNAME: credential.username,
+    MQTT_PASSWORD: credential.password,
     MQTT_HOST: input.host,
     MQTT_PORT: String(input.port),
     MQTT_TOPIC: input.topic,
@@ -138,9 +180,17 @@ function mappedKeys(
 }
 
 /** The XTS keys (64 bytes) or the HMAC key (32 bytes) of this device alone, in base64. */
-function nvsKey(input: DeviceStateInput, scheme: "hmac" | "flash", rootKey: string): string {
+function nvsKey(
+  { original, namespace }: DeviceStateInput,
+  scheme: "hmac" | "flash",
+  rootKey: string,
+  adopted: Adopted,
+): string {
+  const known = original.namespace === namespace ? adopted[adoptedNvsKey(original.name, scheme)] : undefined;
+  if (known !== undefined) return known;
   const length = scheme === "hmac" ? 32 : 64;
-  return deriveBytes(rootKey, "nvs-keys", [input.namespace, input.device, scheme], length).toString("base64");
+  const path = [original.namespace, original.name, scheme];
+  return deriveBytes(rootKey, "nvs-keys", path, length).toString("base64");
 }
 
 /** Settings without a dot get a prefix, so that none can be taken for a property of the resource itself. */

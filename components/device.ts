@@ -2,7 +2,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import { brokerPort, planDeviceConfig } from "../model/device-config.ts";
-import { deviceTopic } from "../model/names.ts";
+import type { Place } from "../model/former-names.ts";
+import { deviceTopic, mqttUsername } from "../model/names.ts";
 import { type ResolvedSetting, resolveSettings } from "../model/resolve.ts";
 import { type DeviceSpec, type DeviceSpecInput, deviceSpec } from "../model/schema.ts";
 import { VisibleError } from "../model/visible-error.ts";
@@ -12,10 +13,13 @@ import {
   type DeviceStateInput,
   deviceState,
   fingerprintNames,
+  mqttText,
   reachesDevice,
   shownInPlain,
 } from "./device-state.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
+import { ownership } from "./ownership.ts";
+import { givenFormerly, type Renaming, renaming, withAliases } from "./renaming.ts";
 import { requireSecrets, type SecretInput } from "./secret-values.ts";
 import { type CheckedSpec, checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
 import { visible } from "./visible.ts";
@@ -48,45 +52,70 @@ export class Device extends pulumi.ComponentResource {
   readonly configDigest: pulumi.Output<string>;
 
   constructor(name: string, args: DeviceArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    super("edgeflock:index:Device", name, {}, { parent: args.cluster, ...opts });
+    const renamed = renaming(
+      name,
+      { namespace: args.cluster.namespaceName, name: args.metadata?.name ?? name },
+      givenFormerly(args),
+    );
+    super(
+      "edgeflock:index:Device",
+      name,
+      renamed.shown,
+      withAliases(renamed, { parent: args.cluster, ...opts }),
+    );
     const { cluster, metadata, ...specArgs } = args;
     const checked = visible(() => checkedSpec("Device", name, metadata, deviceSpec, specArgs));
     this.deviceName = checked.name;
-    const resource = visible(() => declare(this, name, cluster, metadata?.labels ?? {}, checked));
+    const resource = visible(() =>
+      declare(
+        { parent: this, resourceName: name, cluster, labels: metadata?.labels ?? {}, renamed },
+        checked,
+      ),
+    );
     this.secretName = resource.secretName;
     this.configDigest = resource.configDigest;
     this.registerOutputs({});
   }
 }
 
-function declare(
-  parent: Device,
-  resourceName: string,
-  cluster: DevicesCluster,
-  labels: Record<string, string>,
-  checked: CheckedSpec<DeviceSpec>,
-): DeviceResource {
+interface Declaration {
+  parent: Device;
+  resourceName: string;
+  cluster: DevicesCluster;
+  labels: Record<string, string>;
+  renamed: Renaming;
+}
+
+function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResource {
+  const { parent, resourceName, cluster, labels, renamed } = of;
   const { name, spec, secrets } = checked;
   const deviceClass = cluster.registry.class(spec.deviceClassReference.name, name);
   cluster.registry.addDevice(name);
+  cluster.setOriginal("Device", name, renamed.original);
   requireSecrets(secrets, "Device", name);
   const settings = resolved(cluster, deviceClass, labels, checked);
-  const input = stateInput(cluster, deviceClass, name, spec, settings);
+  const input = stateInput(cluster, deviceClass, { name, original: renamed.original }, spec, settings);
   const values = secretValues(settings, cluster);
   const state = pulumi
-    .all([cluster.rootKey, values])
-    .apply(([rootKey, plain]) => visible(() => deviceState(input, plain, rootKey)));
+    .all([cluster.rootKey, values, cluster.adopted])
+    .apply(([rootKey, plain, adopted]) => visible(() => deviceState(input, plain, rootKey, adopted)));
+  const { owner } = ownership(parent, [], undefined);
   const { target, explicit, clusterUid } = cluster.connection;
   return new DeviceResource(
     resourceName,
     {
       ...shownInPlain(input),
+      mqtt: pulumi.unsecret(cluster.adopted.apply((adopted) => mqttText(input, adopted))),
       ...fingerprintProperties(input, state),
       device: name,
       class: deviceClass.className,
       cluster: cluster.clusterName,
       namespace: cluster.namespace,
-      owner: `${pulumi.getProject()}/${pulumi.getStack()}/${resourceName}`,
+      owner,
+      ...(renamed.renamed !== undefined && {
+        renamed: renamed.renamed,
+        former: renamed.former.map((place) => `${place.namespace}/${place.name}`),
+      }),
       clusterUid,
       ...(explicit && { kubernetes: target }),
       image: state.payload,
@@ -116,18 +145,19 @@ function resolved(
 function stateInput(
   cluster: DevicesCluster,
   deviceClass: DeviceClass,
-  device: string,
+  { name: device, original }: { name: string; original: Place },
   spec: Omit<DeviceSpec, "secrets">,
   settings: ResolvedSetting<SecretInput>[],
 ): DeviceStateInput {
   const { mqtt } = cluster.spec;
   const { generation } = spec.credentials;
-  // A broker holds one password a user, so a new generation is a new user beside the old one.
-  const username = generation === 1 ? device : `${device}.g${generation}`;
-  const topic = deviceTopic(mqtt.topicRoot, device);
+  // A board that was flashed before a rename goes by its old name until it is flashed again, so both stay.
+  const username = mqttUsername(original.name, generation);
+  const topic = deviceTopic(mqtt.topicRoot, original.name);
   const identity = { device, className: deviceClass.className, topic, username, generation };
   return {
     device,
+    original,
     namespace: cluster.namespaceName,
     generation,
     username,
@@ -162,7 +192,6 @@ function fingerprintProperties(
   state: pulumi.Output<DeviceState>,
 ): Record<string, pulumi.Output<string>> {
   const names = fingerprintNames(input);
-  if (names.length === 0) return {};
   const fingerprints = pulumi.unsecret(state.apply((known) => known.fingerprints));
   return Object.fromEntries(names.map((name) => [name, fingerprints.apply((all) => all[name] ?? "")]));
 }

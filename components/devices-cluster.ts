@@ -1,13 +1,19 @@
 // DevicesCluster: one site or customer. Declares its Namespace and Secret, and keeps the register of its fleet.
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { clusterSecretName, objectLabels } from "../model/names.ts";
+import type { KubernetesObject } from "../kubernetes/api.ts";
+import type { Adopted } from "../model/adopted.ts";
+import type { Place } from "../model/former-names.ts";
+import { clusterSecretName, type Kind, objectLabels } from "../model/names.ts";
 import type { Layer } from "../model/resolve.ts";
 import {
   type DevicesClusterSpec,
   type DevicesClusterSpecInput,
   devicesClusterSpec,
 } from "../model/schema.ts";
+import { VisibleError } from "../model/visible-error.ts";
+import { adoptedValues } from "./adopted-values.ts";
+import { deriveBytes } from "./derivation.ts";
 import type { DeviceClass } from "./device-class.ts";
 import { FleetRegistry } from "./fleet-registry.ts";
 import {
@@ -16,16 +22,21 @@ import {
   kubernetesConnection,
 } from "./kubernetes-connection.ts";
 import { layerSecret } from "./layer-secret.ts";
+import { ownedMetadata, ownership } from "./ownership.ts";
+import { givenFormerly, renaming, withAliases } from "./renaming.ts";
 import { rootKey } from "./root-key.ts";
 import { type SecretInput, type SecretPlace, secretValue } from "./secret-values.ts";
 import { checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
-import { visible } from "./visible.ts";
+import { reportable, visible } from "./visible.ts";
 
 export interface DevicesClusterArgs extends SpecArgs<DevicesClusterSpecInput> {
   metadata?: MetadataArgs;
   /** Which Kubernetes. @default what the stack's configuration says (`edgeflock:kubeContext`) */
   kubernetes?: KubernetesArgs;
 }
+
+/** On the Namespace: which root key the credentials in it come from. */
+export const ROOT_KEY_ANNOTATION = "edgeflock.io/root-key";
 
 /**
  * Everything of one site lives in one Kubernetes namespace, which this component creates.
@@ -43,10 +54,17 @@ export class DevicesCluster extends pulumi.ComponentResource {
   /** @internal */ readonly registry = new FleetRegistry<DeviceClass>();
   /** @internal */ readonly layer: Layer<SecretInput>;
   readonly #secrets = new Map<string, pulumi.Output<string>>();
+  readonly #originals = new Map<string, Place>();
   /** Base64, secret. @internal */ readonly rootKey: pulumi.Output<string>;
+  /** Secret. @internal */ readonly adopted: pulumi.Output<Adopted>;
 
   constructor(name: string, args: DevicesClusterArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    super("edgeflock:index:DevicesCluster", name, {}, opts);
+    const renamed = renaming(
+      name,
+      { namespace: args.namespace, name: args.metadata?.name ?? name },
+      givenFormerly(args),
+    );
+    super("edgeflock:index:DevicesCluster", name, renamed.shown, withAliases(renamed, opts));
     const { metadata, kubernetes: kubernetesArgs, ...specArgs } = args;
     const checked = visible(() =>
       checkedSpec("DevicesCluster", name, metadata, devicesClusterSpec, specArgs),
@@ -62,11 +80,26 @@ export class DevicesCluster extends pulumi.ComponentResource {
     };
     this.rootKey = rootKey();
     this.connection = visible(() => kubernetesConnection(name, kubernetesArgs, this));
+    this.adopted = adoptedValues(this.connection.api, this.namespaceName);
+    this.setOriginal("DevicesCluster", checked.name, renamed.original);
+    const owned = ownership(this, renamed.formerResources, renamed.renamed);
     const child = { parent: this, provider: this.connection.provider };
     const labels = { ...metadata?.labels, ...objectLabels({ cluster: checked.name }) };
     const namespace = new kubernetes.core.v1.Namespace(
       name,
-      { metadata: { name: this.namespaceName, labels } },
+      {
+        metadata: ownedMetadata(
+          {
+            apiVersion: "v1",
+            kind: "Namespace",
+            name: this.namespaceName,
+            labels,
+            annotations: { [ROOT_KEY_ANNOTATION]: this.#rootKeyFingerprint() },
+          },
+          owned,
+          this.connection.api,
+        ),
+      },
       child,
     );
     this.namespace = namespace.metadata.name;
@@ -77,12 +110,11 @@ export class DevicesCluster extends pulumi.ComponentResource {
           kind: "DevicesCluster",
           of: checked.name,
           secretName: clusterSecretName(checked.name),
-          namespaceName: this.namespaceName,
-          namespace: this.namespace,
+          cluster: this,
+          ownership: owned,
           labels,
           settings: checked.spec.settings,
           secrets: checked.secrets,
-          target: this.connection.target,
         },
         child,
       ),
@@ -95,8 +127,58 @@ export class DevicesCluster extends pulumi.ComponentResource {
     const id = place.join("/");
     const known = this.#secrets.get(id);
     if (known) return known;
-    const value = secretValue(source, place, this.namespaceName, this.connection.target);
+    const [kind, name, key] = place;
+    const value = secretValue(source, {
+      kind: kind as Kind,
+      original: this.#originals.get(`${kind}/${name}`) ?? { namespace: this.namespaceName, name },
+      key,
+      namespace: this.namespaceName,
+      target: this.connection.target,
+      adopted: this.adopted,
+    });
     this.#secrets.set(id, value);
     return value;
   }
+
+  /** Notes the oldest name of the cluster itself or of a member, before any of its secrets is asked for. @internal */
+  setOriginal(kind: Kind, name: string, original: Place): void {
+    this.#originals.set(`${kind}/${name}`, original);
+  }
+
+  /** Of the key that is in use here, once it is sure that what is there derives from no other. */
+  #rootKeyFingerprint(): pulumi.Output<string> {
+    const address = { apiVersion: "v1", kind: "Namespace", metadata: { name: this.namespaceName } };
+    const fingerprint = this.rootKey.apply((key) =>
+      reportable(async () => {
+        const ours = rootKeyFingerprint(key);
+        const live = await (await this.connection.api()).getOrUndefined<KubernetesObject>(address);
+        if (live) refuseOtherRootKey(live, ours);
+        return ours;
+      }),
+    );
+    return pulumi.unsecret(fingerprint);
+  }
+
+  /** The namespace as objects in it name it. @internal */
+  get place(): { name: string; output: pulumi.Output<string> } {
+    return { name: this.namespaceName, output: this.namespace };
+  }
+}
+
+/** Short, and under a purpose of its own: it tells nothing about the key. */
+function rootKeyFingerprint(rootKey: string): string {
+  return deriveBytes(rootKey, "fingerprint", ["root-key"], 8).toString("hex");
+}
+
+/** A namespace of ours whose credentials derive from a key that this stack no longer has. */
+function refuseOtherRootKey(live: KubernetesObject, ours: string): void {
+  const theirs = live.metadata.annotations?.[ROOT_KEY_ANNOTATION];
+  if (theirs === undefined || theirs === ours) return;
+  const { name } = live.metadata;
+  throw new VisibleError(
+    `The credentials in the namespace ${name} come from another root key than this stack's: its state was lost, or is another one's.`,
+    {
+      hint: `Restore the state, or take what is there into this stack without changing a credential: edgeflock adopt ${name}. Nothing was changed.`,
+    },
+  );
 }

@@ -2,7 +2,7 @@
 // Reads the stack's configuration; asks the API server for one UID.
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { connect } from "../kubernetes/api.ts";
+import { connect, type KubernetesApi } from "../kubernetes/api.ts";
 import { clusterUid } from "../kubernetes/cluster-uid.ts";
 import { type KubernetesTarget, targetFromConfig } from "../kubernetes/target.ts";
 import { reportable } from "./visible.ts";
@@ -21,6 +21,8 @@ export interface KubernetesConnection {
   explicit: boolean;
   clusterUid: pulumi.Output<string>;
   provider: kubernetes.Provider;
+  /** The same client for all that the program asks. */
+  api(): Promise<KubernetesApi>;
 }
 
 /** Declares the provider as a child of `parent`. */
@@ -35,7 +37,8 @@ export function kubernetesConnection(
   const target: KubernetesTarget = explicit
     ? { ...(context !== undefined && { context }), ...(kubeconfig !== undefined && { kubeconfig }) }
     : targetFromConfig((key) => config.get(key));
-  const uid = pulumi.output(args?.clusterIdentifier ?? askForUid(target));
+  const api = () => clientOf(target);
+  const uid = pulumi.output(args?.clusterIdentifier ?? askForUid(api));
   const provider =
     args?.provider ??
     new kubernetes.Provider(
@@ -47,12 +50,29 @@ export function kubernetesConnection(
         // Our objects have fixed names: to replace one means to delete it first, and what reads it would miss it.
         enableConfigMapMutable: true,
         enableSecretMutable: true,
+        // An update that was killed goes on over what it had created; ownership.ts keeps others' objects safe.
+        upsertExistingObjects: true,
+        // What somebody edited by hand is set back by the next update.
+        enablePatchForce: true,
       },
       { parent },
     );
-  return { target, explicit, clusterUid: uid, provider };
+  return { target, explicit, clusterUid: uid, provider, api };
 }
 
-async function askForUid(target: KubernetesTarget): Promise<string> {
-  return reportable(async () => clusterUid(await connect(target)));
+const clients = new Map<string, Promise<KubernetesApi>>();
+
+/** One client for each target in a program's process. */
+export function clientOf(target: KubernetesTarget): Promise<KubernetesApi> {
+  const id = JSON.stringify(target);
+  const known = clients.get(id);
+  if (known) return known;
+  const client = connect(target);
+  clients.set(id, client);
+  client.catch(() => clients.delete(id));
+  return client;
+}
+
+async function askForUid(api: () => Promise<KubernetesApi>): Promise<string> {
+  return reportable(async () => clusterUid(await api()));
 }

@@ -1,10 +1,14 @@
 // From a secret's source to its value: reads the stack's configuration, the environment, and Secrets that exist.
 import * as pulumi from "@pulumi/pulumi";
-import { connect, type KubernetesObject } from "../kubernetes/api.ts";
+import type { KubernetesObject } from "../kubernetes/api.ts";
 import type { KubernetesTarget } from "../kubernetes/target.ts";
+import { type Adopted, adoptedRandomKey } from "../model/adopted.ts";
+import type { Place } from "../model/former-names.ts";
+import type { Kind } from "../model/names.ts";
 import type { SecretSource } from "../model/schema.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import { deriveText } from "./derivation.ts";
+import { clientOf } from "./kubernetes-connection.ts";
 import { rootKey } from "./root-key.ts";
 import { reportable } from "./visible.ts";
 
@@ -14,22 +18,39 @@ export type SecretInput = SecretSource | pulumi.Input<string>;
 /** Where a secret was declared: kind, name and key, which `random` values are derived from. */
 export type SecretPlace = readonly [kind: string, name: string, key: string];
 
+/** Where a value comes from besides its source. */
+export interface SecretOrigin {
+  kind: Kind;
+  /** The oldest name of what declares it, and its namespace: `random` values derive from them. */
+  original: Place;
+  key: string;
+  /** The present namespace, for `fromSecret`. */
+  namespace: string;
+  target: KubernetesTarget;
+  adopted: pulumi.Output<Adopted>;
+}
+
 /** A value, with what fails said for people. Always secret. */
 export function secretValue(
   source: SecretInput,
-  place: SecretPlace,
-  namespace: string,
-  target: KubernetesTarget,
+  { kind, original, key, namespace, target, adopted }: SecretOrigin,
 ): pulumi.Output<string> {
   if (!isSecretSource(source)) return pulumi.secret(source);
   if ("fromConfig" in source) return new pulumi.Config().requireSecret(source.fromConfig);
   if ("fromEnv" in source) return pulumi.secret(process.env[source.fromEnv] ?? "");
   if ("random" in source) {
     const { length } = source.random;
-    return rootKey().apply((key) => deriveText(key, "random-secret", [namespace, ...place], length));
+    const path = [original.namespace, kind, original.name, key];
+    return pulumi
+      .all([rootKey(), adopted])
+      .apply(
+        ([root, known]) =>
+          known[adoptedRandomKey(kind, original.name, key)] ??
+          deriveText(root, "random-secret", path, length),
+      );
   }
-  const { name, key } = source.fromSecret;
-  return pulumi.secret(reportable(() => readSecretKey(target, namespace, name, key)));
+  const { name, key: wanted } = source.fromSecret;
+  return pulumi.secret(reportable(() => readSecretKey(target, namespace, name, wanted)));
 }
 
 /** Why a source has no value now, with the command that gives it one; undefined where it has. */
@@ -61,24 +82,16 @@ export function isSecretSource(input: SecretInput): input is SecretSource {
   return SOURCES.some((source) => source in input);
 }
 
-const clients = new Map<string, ReturnType<typeof connect>>();
-
 async function readSecretKey(
   target: KubernetesTarget,
   namespace: string,
   name: string,
   key: string,
 ): Promise<string> {
-  const id = JSON.stringify(target);
-  let client = clients.get(id);
-  if (!client) {
-    client = connect(target);
-    clients.set(id, client);
-  }
   const address = { apiVersion: "v1", kind: "Secret", metadata: { name, namespace } };
-  const secret = await (await client).getOrUndefined<KubernetesObject & { data?: Record<string, string> }>(
-    address,
-  );
+  const secret = await (await clientOf(target)).getOrUndefined<
+    KubernetesObject & { data?: Record<string, string> }
+  >(address);
   const value = secret?.data?.[key];
   if (value !== undefined) return Buffer.from(value, "base64").toString("utf8");
   const keys = Object.keys(secret?.data ?? {}).join(", ") || "none";

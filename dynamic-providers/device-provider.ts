@@ -3,12 +3,15 @@
 
 import { KubernetesError, type KubernetesObject } from "../kubernetes/api.ts";
 import { applyOwned, deleteOwned } from "../kubernetes/owned-object.ts";
-import { boardLeaseName, deviceSecretName } from "../model/names.ts";
+import { formerPlace } from "../model/former-names.ts";
+import { boardLeaseName, deviceSecretName, objectLabels } from "../model/names.ts";
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
 import { decodePayload } from "./device-payload.ts";
 import { deviceSecret } from "./device-secret.ts";
 import { explainWriteError } from "./explain-write-error.ts";
 import { fieldManager } from "./field-manager.ts";
+import { refuseOtherCredential } from "./handed-out.ts";
+import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { stableDigest } from "./stable-digest.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
@@ -23,6 +26,12 @@ export interface DeviceInputs extends ClusterInputs {
   owner: string;
   /** A `DevicePayload` as text; secret. */
   image: string;
+  /** "from cam-001", where it had another name. */
+  renamed?: string;
+  /** Its former places, oldest first, as `namespace/name`. */
+  former?: string[];
+  /** Tells one MQTT credential from another; see handed-out.ts. */
+  "mqtt.password": string;
 }
 
 export interface DeviceOutputs extends ClusterInputs {
@@ -37,11 +46,14 @@ export interface DeviceOutputs extends ClusterInputs {
   /** `sha256:<hex>` of `config.bin`. */
   configDigest: string;
   secretName: string;
+  /** The MQTT credential that was written. */
+  handedOut?: string;
   /** Set by a refresh that found the Secret changed: which keys, by whom. */
   drift?: string;
 }
 
 async function diff(_id: string, olds: DeviceOutputs, news: DeviceInputs) {
+  refuseOtherCredential(news.device, olds.handedOut, news["mqtt.password"]);
   const moved =
     olds.namespace !== news.namespace || olds.clusterUid !== news.clusterUid || olds.device !== news.device;
   return {
@@ -51,11 +63,17 @@ async function diff(_id: string, olds: DeviceOutputs, news: DeviceInputs) {
 }
 
 async function create(inputs: DeviceInputs) {
-  return { id: `${inputs.namespace}/${deviceSecretName(inputs.device)}`, outs: await write(inputs) };
+  const id = `${inputs.namespace}/${deviceSecretName(inputs.device)}`;
+  try {
+    await takeOverBoardLease(inputs);
+    return { id, outs: await write(inputs) };
+  } catch (error) {
+    throw isRefusal(error) ? error : new OutcomeUnknown(error, id, unknownOutputs(inputs));
+  }
 }
 
-async function update(_id: string, _olds: DeviceOutputs, news: DeviceInputs) {
-  return { outs: await write(news) };
+async function update(_id: string, olds: DeviceOutputs, news: DeviceInputs) {
+  return { outs: await write(news, [olds.owner]) };
 }
 
 async function read(id: string, props: DeviceOutputs) {
@@ -76,10 +94,12 @@ async function remove(_id: string, props: DeviceOutputs) {
   await deleteBoardLease(props);
 }
 
-async function write(inputs: DeviceInputs): Promise<DeviceOutputs> {
+/** @param former owners whose Secret it may be still: the state says that it is ours */
+async function write(inputs: DeviceInputs, former: string[] = []): Promise<DeviceOutputs> {
   const { object, configDigest } = deviceSecret(inputs, decodePayload(inputs.image));
   const api = await connectFor(inputs);
-  const live = await applyOwned(api, object, inputs.owner, fieldManager(inputs.owner)).catch((error) => {
+  const manager = fieldManager(inputs.owner);
+  const live = await applyOwned(api, object, inputs.owner, manager, former).catch((error) => {
     throw explainWriteError(error, `the Secret ${object.metadata.name}`, inputs.namespace);
   });
   const keys = ownedKeys(object, live);
@@ -94,6 +114,19 @@ async function write(inputs: DeviceInputs): Promise<DeviceOutputs> {
     keys,
     configDigest,
     secretName: object.metadata.name,
+    handedOut: inputs["mqtt.password"],
+  };
+}
+
+/** What the state keeps of a Secret of which it is not known whether it was written: enough to update or delete it. */
+function unknownOutputs(inputs: DeviceInputs): DeviceOutputs & { __provider?: unknown } {
+  const { device, namespace, owner, clusterUid, kubernetes } = inputs;
+  const { __provider } = inputs as DeviceInputs & { __provider?: unknown };
+  return {
+    ...{ device, namespace, owner, clusterUid, __provider },
+    ...(kubernetes && { kubernetes }),
+    ...{ applied: "", written: "", keys: { data: [], labels: [], annotations: [] }, configDigest: "" },
+    secretName: deviceSecretName(device),
   };
 }
 
@@ -121,13 +154,38 @@ function secretAddress(of: { namespace: string; device: string }) {
   };
 }
 
+/** A renamed device keeps its board: the record under the newest former name that has one goes on under the new name. */
+async function takeOverBoardLease(inputs: DeviceInputs): Promise<void> {
+  const { cluster, class: className, device, namespace } = inputs;
+  const former = (inputs.former ?? []).map((text) => formerPlace(text, namespace)).reverse();
+  if (former.length === 0) return;
+  const api = await connectFor(inputs);
+  for (const place of former) {
+    const old = await api.getOrUndefined<KubernetesObject>(leaseAddress(place.namespace, place.name));
+    if (!old) continue;
+    const { metadata, ...address } = leaseAddress(namespace, device);
+    const labels = objectLabels({ cluster, class: className, device });
+    const annotations = old.metadata.annotations ?? {};
+    const lease = { ...address, metadata: { ...metadata, labels, annotations }, spec: old.spec };
+    await api.create(lease).catch((error) => {
+      // a run before this one came as far, and the board may have been flashed since
+      if (!(error instanceof KubernetesError) || error.reason !== "AlreadyExists") throw error;
+    });
+    return;
+  }
+}
+
+function leaseAddress(namespace: string, device: string) {
+  const metadata = { namespace, name: boardLeaseName(device) };
+  return { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata };
+}
+
 /** The record of the board that was flashed goes with the device; a rename or a new owner has taken it over by then. */
 async function deleteBoardLease(of: DeviceOutputs): Promise<void> {
   const api = await connectFor(of);
   const still = await api.getOrUndefined(secretAddress(of));
   if (still) return;
-  const metadata = { namespace: of.namespace, name: boardLeaseName(of.device) };
-  await api.delete({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata }).catch((error) => {
+  await api.delete(leaseAddress(of.namespace, of.device)).catch((error) => {
     if (!(error instanceof KubernetesError) || error.status !== 404) throw error;
   });
 }

@@ -63,7 +63,9 @@ async function create(inputs: FirmwareInputs) {
 async function update(_id: string, olds: FirmwareOutputs, news: FirmwareInputs) {
   const outs = await buildAndStore(news);
   const same =
-    outs.reference.digest === olds.reference.digest && stableDigest(olds.store) === stableDigest(news.store);
+    outs.reference.digest === olds.reference.digest &&
+    olds.owner === news.owner &&
+    stableDigest(olds.store) === stableDigest(news.store);
   if (!same) await (await storeOf(olds)).delete(olds.reference);
   return { outs };
 }
@@ -93,6 +95,7 @@ async function buildAndStore(inputs: FirmwareInputs): Promise<FirmwareOutputs> {
   const reference = await store.put(artifact, archive).catch((error) => {
     throw explainWriteError(error, `the firmware of class ${inputs.class}`, inputs.namespace);
   });
+  await store.keepOnly(reference);
   const { class: name, cluster, namespace, owner, store: description, clusterUid, kubernetes } = inputs;
   const common = { class: name, cluster, namespace, owner, store: description, clusterUid };
   return { ...common, ...(kubernetes && { kubernetes }), reference, applied: appliedDigest(inputs) };

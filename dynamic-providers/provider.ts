@@ -1,12 +1,10 @@
 // What the engine asks of a dynamic provider, with the types that our providers narrow. Touches nothing.
 
+import { OutcomeUnknown } from "./outcome-unknown.ts";
 import { type ConfigureRequest, configure } from "./stack-connection.ts";
 
 /** Properties as they arrive: secrets in plain text, an unknown as `UNKNOWN`. */
 export type Props = Record<string, unknown>;
-
-/** How an unknown value shows in `check` and `diff` during a preview (@pulumi/pulumi, runtime/rpc.ts). */
-export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 export interface DynamicProvider<Inputs, Outputs> {
   configure?(request: ConfigureRequest): Promise<void>;
@@ -50,6 +48,10 @@ export function forPeople<Inputs, Outputs>(
 
 function withHint(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
+  if (error instanceof OutcomeUnknown) {
+    error.stack = error.message;
+    return error;
+  }
   const hint = "hint" in error && typeof error.hint === "string" ? ` ${error.hint}` : "";
   const plain = new Error(`${error.message}${hint}`, { cause: error });
   plain.stack = plain.message;

@@ -37,6 +37,8 @@ export interface RequestOptions {
   query?: Record<string, string | number | boolean | undefined>;
   body?: unknown;
   contentType?: string;
+  /** @default application/json */
+  accept?: string | undefined;
   signal?: AbortSignal | undefined;
   /** @default 30000 */
   timeoutMs?: number;
@@ -63,6 +65,8 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 const MAX_SOCKETS = 16;
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_TRIES = 5;
+/** https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches */
+const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /** Connects by the given kubeconfig and context, else as kubectl would. Sends nothing yet. */
 export async function connect(
@@ -122,20 +126,29 @@ export class KubernetesApi {
   /** All objects of a kind, in pages of 500; in every namespace where none is given. */
   async list<T = KubernetesObject>(
     of: { apiVersion: string; kind: string; namespace?: string },
-    options: { labelSelector?: string } = {},
+    options: { labelSelector?: string; accept?: string } = {},
   ): Promise<T[]> {
     const metadata = of.namespace === undefined ? {} : { namespace: of.namespace };
     const path = await this.pathOf({ ...of, metadata });
     const items: T[] = [];
     let next: string | undefined;
     do {
-      const page = await this.request<{ items: T[]; metadata: { continue?: string } }>("GET", path, {
+      const page = await this.request<{ items: T[] | null; metadata: { continue?: string } }>("GET", path, {
         query: { limit: 500, continue: next, labelSelector: options.labelSelector },
+        accept: options.accept,
       });
-      for (const item of page.items) items.push({ apiVersion: of.apiVersion, kind: of.kind, ...item });
+      for (const item of page.items ?? []) items.push({ apiVersion: of.apiVersion, kind: of.kind, ...item });
       next = page.metadata.continue || undefined;
     } while (next);
     return items;
+  }
+
+  /** The same, of each object only what stands under `metadata`. */
+  async listMetadata(
+    of: { apiVersion: string; kind: string; namespace?: string },
+    options: { labelSelector?: string } = {},
+  ): Promise<KubernetesObject[]> {
+    return this.list<KubernetesObject>(of, { ...options, accept: METADATA_ONLY });
   }
 
   async create<T = KubernetesObject>(
@@ -204,7 +217,7 @@ export class KubernetesApi {
     }
     const body = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
     const headers: Record<string, string | number> = {
-      accept: "application/json",
+      accept: options.accept ?? "application/json",
       ...(await this.#connection.headers()),
       ...(body && {
         "content-type": options.contentType ?? "application/json",

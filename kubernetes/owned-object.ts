@@ -14,6 +14,7 @@ export interface Owned extends ObjectAddress {
 /**
  * Writes the object whole under the field manager, leaving fields of others alone.
  *
+ * @param former tokens of former owners, whose object may be taken over
  * @throws VisibleError where an object of that name belongs to someone else, or to nobody
  */
 export async function applyOwned(
@@ -21,9 +22,10 @@ export async function applyOwned(
   object: Owned,
   owner: string,
   fieldManager: string,
+  former: readonly string[] = [],
 ): Promise<KubernetesObject> {
   const live = await api.getOrUndefined(object);
-  if (live) refuseForeign(live, owner);
+  if (live) refuseForeign(live, [owner, ...former]);
   const metadata = {
     ...object.metadata,
     annotations: { ...object.metadata.annotations, [OWNER_ANNOTATION]: owner },
@@ -44,14 +46,30 @@ export async function deleteOwned(api: KubernetesApi, address: ObjectAddress, ow
   }
 }
 
-function refuseForeign(live: KubernetesObject, owner: string): void {
+/**
+ * @param accepted tokens of the owner: the present one first, then former ones
+ * @throws VisibleError for an object of somebody else's
+ */
+export function refuseForeign(live: KubernetesObject, accepted: readonly string[]): void {
   const token = live.metadata.annotations?.[OWNER_ANNOTATION];
-  if (token === owner) return;
-  const where = `${live.kind} ${live.metadata.namespace ?? ""}/${live.metadata.name}`;
+  if (token !== undefined && accepted.includes(token)) return;
+  const { namespace, name } = live.metadata;
+  const where = `${live.kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+  const owner = accepted[0];
   throw new VisibleError(
     token === undefined
       ? `${where} exists already and was not made by Edgeflock.`
       : `${where} exists already and belongs to ${token}, not to ${owner}.`,
-    { hint: "Delete or rename one of the two; nothing was changed." },
+    { hint: hintFor(token, namespace ?? name, owner) },
   );
+}
+
+function hintFor(token: string | undefined, namespace: string, owner: string | undefined): string {
+  const stackOf = (text: string | undefined) => text?.split("/").slice(0, 2).join("/");
+  if (token === undefined) {
+    return `Delete or rename one of the two, or take it into this stack: edgeflock adopt ${namespace}. Nothing was changed.`;
+  }
+  return stackOf(token) === stackOf(owner)
+    ? 'If it was renamed, say so with "formerly" in its manifest (in a program, with an alias too). Nothing was changed.'
+    : "Delete or rename one of the two; nothing was changed.";
 }

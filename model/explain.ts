@@ -2,6 +2,7 @@
 // Pure; touches nothing.
 import { brokerPort } from "./device-config.ts";
 import { clusterOf, type DeviceMembership, Fleet, layersOf } from "./fleet.ts";
+import { formerNames } from "./former-names.ts";
 import type { Documents, Located } from "./load-manifests.ts";
 import { deviceTopic } from "./names.ts";
 import { type Layers, type Provenance, provenanceText, resolveSettings } from "./resolve.ts";
@@ -93,6 +94,8 @@ function explain({ file, line }: Located<DeviceManifest>, membership: DeviceMemb
   const layers = layersOf(membership);
   const { settings } = resolveSettings(layers);
   const { broker, topicRoot } = cluster.spec.mqtt;
+  const now = { namespace: cluster.spec.namespace, name: device.metadata.name };
+  const { original } = formerNames(device.spec.formerly, now);
   return {
     device: device.metadata.name,
     file,
@@ -107,7 +110,7 @@ function explain({ file, line }: Located<DeviceManifest>, membership: DeviceMemb
       host: broker.host,
       port: brokerPort(broker),
       tls: broker.tls,
-      topic: deviceTopic(topicRoot, device.metadata.name),
+      topic: deviceTopic(topicRoot, original.name),
     },
     settings: settings.map((setting) => ({
       key: setting.key,

@@ -106,7 +106,20 @@ export const DEVICE_SECRET_KEYS = [
 /** NVS namespaces of the keys that every firmware relies on; settings don't go there. */
 export const RESERVED_NVS_NAMESPACES = ["edgeflock", "mqtt"] as const;
 
-/** The topic below which a device publishes and subscribes. */
+/**
+ * The topic below which a device publishes and subscribes.
+ *
+ * @param deviceName its oldest name
+ */
 export function deviceTopic(topicRoot: string, deviceName: string): string {
   return `${topicRoot}/${deviceName}`;
+}
+
+/**
+ * The MQTT user of a device. A broker holds one password a user, so a new generation is a new user beside the old one.
+ *
+ * @param deviceName its oldest name
+ */
+export function mqttUsername(deviceName: string, generation: number): string {
+  return generation === 1 ? deviceName : `${deviceName}.g${generation}`;
 }

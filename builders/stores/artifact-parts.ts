@@ -89,7 +89,9 @@ export function planParts(
   });
 }
 
-export function digestOfPart(part: PartObject): string | undefined {
+export function digestOfPart(part: {
+  metadata: { annotations?: Record<string, string> };
+}): string | undefined {
   return part.metadata.annotations?.[DIGEST];
 }
 

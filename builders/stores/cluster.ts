@@ -103,6 +103,23 @@ export class ClusterStore implements ArtifactStore {
     throw this.#contested(reference.digest);
   }
 
+  async keepOnly(reference: ArtifactReference): Promise<void> {
+    const { namespace } = locationOf(reference);
+    for (const kind of ["ConfigMap", "Secret"] as const) {
+      const firsts = await this.#api.listMetadata(
+        { apiVersion: "v1", kind, namespace },
+        { labelSelector: ARTIFACT_LABEL },
+      );
+      for (const first of firsts) {
+        const digest = digestOfPart(first);
+        const mine = first.metadata.annotations?.[userAnnotation(this.#user)] !== undefined;
+        if (!mine || digest === undefined || digest === reference.digest) continue;
+        const { secretBearing: _, ...rest } = reference;
+        await this.delete({ ...rest, digest, ...(kind === "Secret" && { secretBearing: true }) });
+      }
+    }
+  }
+
   #reference(artifact: FirmwareArtifact, found: PartObject[]): ArtifactReference {
     const parts = Array.from({ length: partCount(found) }, (_, index) => partName(artifact.digest, index));
     const objects = artifact.secretBearing ? { objects: "Secret" as const } : {};

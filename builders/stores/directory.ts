@@ -1,7 +1,8 @@
 // Artefacts in a folder: one gzipped tar each, named after its digest, and a folder of marks saying who uses it.
 // Reads and writes that folder.
 import { createHash } from "node:crypto";
-import { mkdir, rm, rmdir, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { VisibleError } from "../../model/visible-error.ts";
 import {
@@ -75,6 +76,15 @@ export class DirectoryStore implements ArtifactStore {
       );
       if (last) await rm(path, { force: true });
     });
+  }
+
+  async keepOnly(reference: ArtifactReference): Promise<void> {
+    const folders = (await readdir(this.#folder)).filter((name) => name.endsWith(".users"));
+    for (const name of folders) {
+      const path = join(this.#folder, name.replace(/\.users$/, ".tar.gz"));
+      if (path === pathOf(reference) || !existsSync(this.#mark(path))) continue;
+      await this.delete({ ...reference, store: { kind: "directory", path } });
+    }
   }
 
   #file(digest: string): string {

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { type ApiServer, startApiServer } from "./support/api-server.ts";
 
 // The components as a program sees them, without an engine: Pulumi's own mocks record what is registered.
 interface Registered {
@@ -12,6 +13,13 @@ interface Registered {
 let registered: Registered[];
 const UID = "5498d17d-e9f1-49fa-ae5f-47e3bdecb771";
 const ROOT_KEY = Buffer.alloc(32, 1).toString("base64");
+
+let apiServer: ApiServer;
+beforeAll(async () => {
+  apiServer = await startApiServer();
+  vi.stubEnv("KUBECONFIG", apiServer.kubeconfig);
+});
+afterAll(() => apiServer.close());
 
 beforeEach(async () => {
   vi.resetModules();

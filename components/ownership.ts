@@ -1,0 +1,97 @@
+// Who owns the Kubernetes objects of a component, and the check before one is written: our creates write over what
+// exists, so that a run goes on where a killed one stopped; therefore nobody else's object may be there.
+// Asks the API server.
+import * as pulumi from "@pulumi/pulumi";
+import { fieldManager } from "../dynamic-providers/field-manager.ts";
+import type { KubernetesApi } from "../kubernetes/api.ts";
+import { OWNER_ANNOTATION, refuseForeign } from "../kubernetes/owned-object.ts";
+import { reportable } from "./visible.ts";
+
+/** Annotation of the Kubernetes provider: the field manager, else a random one for each try. */
+const FIELD_MANAGER_ANNOTATION = "pulumi.com/patchFieldManager";
+export const RENAMED_ANNOTATION = "edgeflock.io/renamed";
+
+export interface Ownership {
+  /** The token that the component's objects bear. */
+  owner: pulumi.Output<string>;
+  /** That, and those of its former names. */
+  accepted: pulumi.Output<string[]>;
+  /** "from cam-001", where it had another name. */
+  renamed: string | undefined;
+}
+
+/** @param formerNames names that the component's resource had */
+export function ownership(
+  component: pulumi.Resource,
+  formerNames: readonly string[],
+  renamed: string | undefined,
+): Ownership {
+  const urn = urnOf(component);
+  return {
+    owner: urn.apply((known) => ownerToken(known)),
+    accepted: urn.apply((known) => [
+      ownerToken(known),
+      ...formerNames.map((name) => ownerToken(known, name)),
+    ]),
+    renamed,
+  };
+}
+
+/** Without a dependency on the component: its children would wait for it, and it for its children. */
+function urnOf(component: pulumi.Resource): pulumi.Output<string> {
+  return pulumi.output(new Promise<string>((resolve) => void component.urn.apply(resolve)));
+}
+
+const OURS = "edgeflock:index:DevicesCluster";
+
+/**
+ * `<project>/<stack>/<resource>`. A component in an unusual place of the program has that in its token too: were it
+ * moved without an alias, the engine would create it anew and then delete the old one, which is the same object.
+ *
+ * @param name of the resource, where it isn't the URN's
+ */
+export function ownerToken(urn: string, name?: string): string {
+  const [, , stackPart = "", project = "", type = "", ...rest] = urn
+    .replace(/^urn:pulumi:/, "urn::pulumi::")
+    .split("::");
+  const resource = name ?? rest.join("::");
+  const isUsual = type === OURS || new RegExp(`^${OURS}\\$edgeflock:index:\\w+$`).test(type);
+  return [project, stackPart, ...(isUsual ? [] : [type]), resource].join("/");
+}
+
+export interface ObjectArgs {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  /** Not for a Namespace itself. */
+  namespace?: { name: string; output: pulumi.Input<string> };
+  labels: Record<string, string>;
+  annotations?: Record<string, pulumi.Input<string>>;
+}
+
+/** The metadata of an object of ours: its name is known once it is known that the object may be written. */
+export function ownedMetadata(
+  object: ObjectArgs,
+  { owner, accepted, renamed }: Ownership,
+  api: () => Promise<KubernetesApi>,
+) {
+  const { apiVersion, kind, name, namespace, labels, annotations } = object;
+  const address = { apiVersion, kind, metadata: { name, ...(namespace && { namespace: namespace.name }) } };
+  return {
+    name: accepted.apply(async (tokens) => {
+      await reportable(async () => {
+        const live = await (await api()).getOrUndefined(address);
+        if (live) refuseForeign(live, tokens);
+      });
+      return name;
+    }),
+    ...(namespace && { namespace: namespace.output }),
+    labels,
+    annotations: {
+      ...annotations,
+      [OWNER_ANNOTATION]: owner,
+      [FIELD_MANAGER_ANNOTATION]: owner.apply(fieldManager),
+      ...(renamed !== undefined && { [RENAMED_ANNOTATION]: renamed }),
+    },
+  };
+}
