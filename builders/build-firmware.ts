@@ -125,13 +125,12 @@ async function runBuild(
   }
 }
 
-function expectationsOf({ chip, flashSize = DEFAULT_FLASH_SIZE, config }: FirmwareRequest) {
-  return { chip, flashSize, config };
+function expectationsOf({ chip, flashSize = DEFAULT_FLASH_SIZE, config, encryption }: FirmwareRequest) {
+  return { chip, flashSize, config, ...(encryption && { encryption }) };
 }
 
 function classFactsOf(request: FirmwareRequest): Record<string, Json> {
-  const { chip, flashSize, config } = expectationsOf(request);
-  return { chip, flashSize, config, settings: request.settings ?? {} };
+  return { ...expectationsOf(request), settings: request.settings ?? {} };
 }
 
 function readsSecrets(request: FirmwareRequest): boolean {

@@ -6,6 +6,7 @@ import { inspectAppImage } from "./app-image.ts";
 import { chipNamed } from "./chips.ts";
 import { flashSizeBytes } from "./flash-size.ts";
 import type { FlasherArgs, FlasherFile } from "./flasher-args.ts";
+import { checkNvsEncryption } from "./nvs/encryption-rules.ts";
 import {
   checkPartitionTable,
   isApp,
@@ -20,6 +21,8 @@ export interface FirmwareExpectations {
   flashSize: string;
   /** Bytes. */
   config: { label: string; size: number };
+  /** How the configuration image is encrypted, where it is. */
+  encryption?: { scheme: "hmac" | "flash"; flashEncryption: boolean };
 }
 
 export interface FirmwareInspection {
@@ -62,6 +65,11 @@ export function checkFirmware(
     const limits = Number.isFinite(flashSize) ? { flashSize } : {};
     problems.push(...checkPartitionTable(table, { ...limits, images, configPartition: expected.config }));
     problems.push(...checkConfigUntouched(table, images, expected.config.label));
+    if (expected.encryption) {
+      problems.push(
+        ...checkNvsEncryption({ ...expected.encryption, chip: expected.chip, partitionTable: table }),
+      );
+    }
     const app = args.files.find(({ offset }) => table.some((one) => isApp(one) && one.offset === offset));
     if (!app) problems.push("no file goes to an app partition: there is nothing to boot");
     inspection.application = app && files.get(app.path);

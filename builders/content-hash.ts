@@ -47,6 +47,7 @@ export async function explainContentHash(
     "config partition": `${request.config.label} 0x${request.config.size.toString(16)}`,
     ...plan.identity,
   };
+  if (request.encryption) parts.encryption = request.encryption.scheme;
   if (plan.source !== undefined) parts.source = (await hashSourceTree(plan.source)).slice(0, 16);
   for (const [name, value] of Object.entries(plan.args)) parts[`args.${name}`] = canonicalJson(value);
   for (const [key, value] of Object.entries(request.settings ?? {}))

@@ -14,6 +14,8 @@ export interface FirmwareRequest {
   flashSize?: string;
   /** The partition that the configuration image goes to; bytes. */
   config: { label: string; size: number };
+  /** How the configuration image is encrypted; `flash` needs an nvs_keys partition in the firmware's table. */
+  encryption?: { scheme: "hmac" | "flash"; flashEncryption: boolean };
   /** Settings that the build sees; a change of one rebuilds. Default none. */
   settings?: Record<string, PlainValue>;
   /** Secrets that the build reads, by key. Whatever is built with one is `secretBearing`. Default none. */

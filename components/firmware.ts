@@ -57,7 +57,13 @@ function describe({ spec }: DeviceClass): FirmwareDescription {
   const { name, args, source } = spec.firmware.builder;
   const { label, size } = spec.config.partition;
   const builder = { name, args: args as Record<string, Json>, ...(source !== undefined && { source }) };
-  return { builder, chip: spec.chip, config: { label, size } };
+  const { nvsEncryption: scheme, flashEncryption = false } = spec.security ?? {};
+  return {
+    builder,
+    chip: spec.chip,
+    config: { label, size },
+    ...(scheme !== undefined && { encryption: { scheme, flashEncryption } }),
+  };
 }
 
 function planned(firmware: FirmwareDescription, secrets?: FirmwareSecrets): pulumi.Output<ContentHash> {

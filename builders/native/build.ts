@@ -15,6 +15,7 @@ interface ClassFacts {
   chip: string;
   flashSize: string;
   config: { label: string; size: number };
+  encryption?: { scheme: "hmac" | "flash" };
 }
 
 /** Strict, portable, and the same bytes each time: no paths, no times, no ids. */
@@ -39,7 +40,8 @@ async function main(): Promise<void> {
     { offset: OTADATA_OFFSET, name: "otadata", path: "ota_data_initial.bin" },
     { offset: APP_OFFSET, name: "app", path: "firmware.bin" },
   ];
-  const contents = [writePartitionTable(nativePartitions(facts.flashSize, facts.config)), otadata(0), image];
+  const table = nativePartitions(facts.flashSize, facts.config, facts.encryption?.scheme === "flash");
+  const contents = [writePartitionTable(table), otadata(0), image];
   for (const [index, { path }] of files.entries()) await writeFile(join("output", path), contents[index]!);
   // "keep": esptool would else patch these settings into images
   const settings = { mode: "keep", frequency: "keep", size: "keep" };

@@ -12,8 +12,15 @@ const APP_ALIGNMENT = 0x10000;
 /** Less holds no firmware. */
 const SMALLEST_SLOT = 0x100000;
 
-/** @param config label and bytes of the configuration partition, which goes to the end of the flash */
-export function nativePartitionCsv(flashSize: string, config: { label: string; size: number }): string {
+/**
+ * @param config label and bytes of the configuration partition, which goes to the end of the flash
+ * @param keys whether the keys of an encrypted configuration need a partition; the runtime's NVS gives a page to it
+ */
+export function nativePartitionCsv(
+  flashSize: string,
+  config: { label: string; size: number },
+  keys = false,
+): string {
   const bytes = flashSizeBytes(flashSize);
   if (bytes === undefined) throw new VisibleError(`"${flashSize}" is no flash size such as 4MB`);
   const room = Math.max(CONFIG_ROOM, Math.ceil(config.size / APP_ALIGNMENT) * APP_ALIGNMENT);
@@ -26,7 +33,9 @@ export function nativePartitionCsv(flashSize: string, config: { label: string; s
   const hex = (value: number): string => `0x${value.toString(16)}`;
   return [
     "# Name, Type, SubType, Offset, Size, Flags",
-    "nvs, data, nvs, 0x9000, 0x5000,",
+    ...(keys
+      ? ["nvs, data, nvs, 0x9000, 0x4000,", "nvs_keys, data, nvs_keys, 0xd000, 0x1000, encrypted"]
+      : ["nvs, data, nvs, 0x9000, 0x5000,"]),
     `otadata, data, ota, ${hex(OTADATA_OFFSET)}, 0x2000,`,
     `ota_0, app, ota_0, ${hex(APP_OFFSET)}, ${hex(slot)},`,
     `ota_1, app, ota_1, ${hex(APP_OFFSET + slot)}, ${hex(slot)},`,
@@ -35,8 +44,12 @@ export function nativePartitionCsv(flashSize: string, config: { label: string; s
   ].join("\n");
 }
 
-export function nativePartitions(flashSize: string, config: { label: string; size: number }): PartitionTable {
-  return parsePartitionCsv(nativePartitionCsv(flashSize, config), {
+export function nativePartitions(
+  flashSize: string,
+  config: { label: string; size: number },
+  keys = false,
+): PartitionTable {
+  return parsePartitionCsv(nativePartitionCsv(flashSize, config, keys), {
     file: "the native builder's partitions",
   });
 }

@@ -78,7 +78,7 @@ export class TestProject {
     return project;
   }
 
-  async write(file: string, text: string): Promise<void> {
+  async write(file: string, text: string | Uint8Array): Promise<void> {
     const path = join(this.folder, file);
     await mkdir(join(path, ".."), { recursive: true });
     await writeFile(path, text);
