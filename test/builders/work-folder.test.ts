@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { sweepWorkFolders } from "../../builders/work-folder.ts";
 import { temporaryCache, workFolder, writeFiles } from "./support.ts";
 
@@ -75,8 +75,11 @@ describe("a work folder", () => {
     const work = await workFolder();
     expect(existsSync(path)).toBe(false);
     expect(existsSync(work.path)).toBe(true);
-    const status = await readFile(`/proc/${pid.toString().trim()}/stat`, "utf8").catch(() => ") Z ");
-    expect(status).toMatch(/\) Z /);
+    // a signal is delivered when its receiver runs next
+    await vi.waitFor(async () => {
+      const status = await readFile(`/proc/${pid.toString().trim()}/stat`, "utf8").catch(() => ") Z ");
+      expect(status).toMatch(/\) Z /);
+    }, 10_000);
     await work.remove();
   });
 
