@@ -1,5 +1,6 @@
 // What the engine asks of a dynamic provider, with the types that our providers narrow. Touches nothing.
 
+import { sweepWorkFolders } from "../builders/work-folder.ts";
 import { OutcomeUnknown } from "./outcome-unknown.ts";
 import { type ConfigureRequest, configure } from "./stack-connection.ts";
 
@@ -37,7 +38,11 @@ export function forPeople<Inputs, Outputs>(
       }
     };
   return {
-    configure,
+    async configure(request) {
+      await configure(request);
+      // What a killed build left, secrets among it; nobody waits for it, and the next start tries again.
+      void sweepWorkFolders().catch(() => {});
+    },
     diff: explain(provider.diff),
     create: explain(provider.create),
     update: explain(provider.update),

@@ -16,6 +16,7 @@ const OPERATIONS = new Set([
   "import",
   "watch",
 ]);
+const PREVIEWS = new Set(["preview", "pre"]);
 /** Options whose value is a word of its own, before the command. */
 const WITH_VALUE = new Set([
   "-C",
@@ -31,9 +32,22 @@ const WITH_VALUE = new Set([
 
 /** Whether the command line runs one of pulumi's operations. */
 export function touchesCluster(args: readonly string[]): boolean {
-  if (args.includes("--help") || args.includes("-h")) return false;
-  const command = args.find((word, index) => !word.startsWith("-") && !WITH_VALUE.has(args[index - 1] ?? ""));
-  return command !== undefined && OPERATIONS.has(command);
+  return OPERATIONS.has(commandOf(args) ?? "");
+}
+
+/** Whether it runs one that takes the stack's lock. */
+export function changesState(args: readonly string[]): boolean {
+  return touchesCluster(args) && !PREVIEWS.has(commandOf(args) ?? "");
+}
+
+function commandOf(args: readonly string[]): string | undefined {
+  if (args.includes("--help") || args.includes("-h")) return undefined;
+  return args.find((word, index) => !word.startsWith("-") && !WITH_VALUE.has(args[index - 1] ?? ""));
+}
+
+/** The stack that the command line means: named there, else the selected one. */
+export async function meantStack(args: readonly string[], where: Where): Promise<string | undefined> {
+  return stackArgument(args) ?? (await selectedStack(where));
 }
 
 /** The stack named on the command line; the last one counts, as it does for pulumi. */
@@ -55,7 +69,7 @@ interface Where {
 
 /** Whether the stack that the command line means lives in the embedded Kubernetes, by its configuration. */
 export async function needsEmbeddedCluster(args: readonly string[], where: Where): Promise<boolean> {
-  const stack = stackArgument(args) ?? (await selectedStack(where));
+  const stack = await meantStack(args, where);
   if (!stack) return false;
   // "organization/project/stack"
   const name = stack.split("/").at(-1) ?? stack;

@@ -8,7 +8,9 @@ export function command(): Command {
       const { prepareEnvironment, pluginSummary } = await import("../../toolchain/environment.ts");
       const { projectFolder } = await import("../../toolchain/project-folder.ts");
       const { stderrProgress } = await import("../../toolchain/progress.ts");
-      const { needsEmbeddedCluster, touchesCluster } = await import("../../toolchain/pulumi-stack.ts");
+      const { changesState, meantStack, needsEmbeddedCluster, touchesCluster } = await import(
+        "../../toolchain/pulumi-stack.ts"
+      );
       const project = projectFolder();
       const args = passedArguments("pulumi");
       const progress = stderrProgress();
@@ -25,6 +27,15 @@ export function command(): Command {
           const { start } = await import("../../toolchain/embedded-kubernetes/cluster.ts");
           await interruptible((signal) => start(project, { progress, signal }));
         }
+      }
+      if (changesState(args)) {
+        const { sweepWorkFolders } = await import("../../builders/work-folder.ts");
+        const { recoverStack } = await import("../../toolchain/recover-stack.ts");
+        const stack = await meantStack(args, { project, pulumi: program, environment });
+        await sweepWorkFolders().catch((error: unknown) =>
+          progress.say(`A killed build's folder stays: ${error}`),
+        );
+        if (stack) await recoverStack({ projectFolder: project, stack, environment, progress });
       }
       process.exitCode = await passThrough({ program, args, cwd: project, environment });
     },

@@ -11,6 +11,7 @@ import { VisibleError } from "../../model/visible-error.ts";
 import { reset, start, status } from "../../toolchain/embedded-kubernetes/cluster.ts";
 import { pluginSummary, prepareEnvironment, toolEnvironment } from "../../toolchain/environment.ts";
 import { stderrProgress } from "../../toolchain/progress.ts";
+import { recoverStack } from "../../toolchain/recover-stack.ts";
 import { demoSecrets, secretVariables } from "./demo-secrets.ts";
 import { flashVirtualBoard } from "./flash-virtual-board.ts";
 import { renderSummary } from "./summary.ts";
@@ -39,6 +40,7 @@ export async function runDemo(): Promise<void> {
   );
   const pulumi = runner({ ...env, ...secrets });
   await selectStack(pulumi);
+  await recoverStack({ projectFolder: PROJECT, stack: STACK, environment: { ...env, ...secrets }, progress });
   heading("The fleet: pulumi up");
   await pulumi.shown("up", "--yes", "--suppress-outputs");
   const device = documents.devices[0]!.manifest;
