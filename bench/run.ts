@@ -10,6 +10,7 @@ import { type Row, rowsTable } from "./row.ts";
 export type { Row } from "./row.ts";
 
 const BENCHMARKS: Record<string, () => Promise<{ run: () => Promise<Row[]> }>> = {
+  flash: () => import("./flash.ts"),
   nvs: () => import("./nvs.ts"),
   up: () => import("./up.ts"),
 };

@@ -117,6 +117,15 @@ describe("flashing one board", () => {
     expect(ran.stdout).toContain(`MAC       ${device.mac}`);
   });
 
+  it("writes a board at a remote bench, over RFC 2217", async () => {
+    await using device = await board({ rfc2217: true });
+    const image = await bench.device("remote");
+    expect(device.url).toMatch(/^rfc2217:/);
+    const ran = await bench.flash(["remote", "--port", device.url]);
+    expect(ran.stdout).toContain(`MAC       ${device.mac}`);
+    expect(at(device.flash, CONFIG.offset, CONFIG.size).equals(image)).toBe(true);
+  });
+
   it("gives a key that lies in a partition to the board with an encrypted configuration", async () => {
     await using device = await board();
     const keys = new Uint8Array(4096).fill(7);
@@ -224,7 +233,7 @@ describe("--fetch-only", () => {
 describe("firmware that was built with a secret", () => {
   it("is fetched from Secrets", async () => {
     const made = bench.make({ version: "3.0.0" });
-    const artifact = await storeInCluster(bench.api, bench.namespace, made, "Secret");
+    const artifact = await storeInCluster(bench.api, bench.namespace, made, { objects: "Secret" });
     const folder = join(bench.folder, "from-secrets");
     const ran = await bench.flash(["--firmware-only", "--fetch-only", folder], {
       script: bench.script(artifact),

@@ -148,6 +148,20 @@ describe("the station", () => {
       expect((await bench.lease("cam-2")).spec.holderIdentity).toBe(second.mac);
     }));
 
+  it("writes boards at remote benches, over RFC 2217", () =>
+    withBench(async (bench) => {
+      for (const name of ["cam-1", "cam-2"]) await bench.device(name);
+      await using first = await board(bench, { rfc2217: true });
+      await using second = await board(bench, { rfc2217: true });
+      const { summary } = await station(bench, { ports: [first.url, second.url] });
+      expect(summary).toMatchObject({ flashed: 2, failed: 0 });
+      expect(
+        [await bench.lease("cam-1"), await bench.lease("cam-2")]
+          .map(({ spec }) => spec.holderIdentity)
+          .sort(),
+      ).toEqual([first.mac, second.mac].sort());
+    }));
+
   it("gives the device that is scanned", () =>
     withBench(async (bench) => {
       for (const name of ["cam-1", "cam-2", "cam-3"]) await bench.device(name);

@@ -89,6 +89,7 @@ export function makeArtifact(options: FirmwareOptions = {}): MadeArtifact {
   return { facts: { ...facts, digest: digestOf(tar), size: tar.length }, files, archive: gzipSync(tar) };
 }
 
+/** Small, so that there are several. */
 const PART_SIZE = 128 * 1024;
 
 /** Cuts the archive into ConfigMaps, or Secrets, and gives the reference that a script is made from. */
@@ -96,10 +97,11 @@ export async function storeInCluster(
   api: KubernetesApi,
   namespace: string,
   made: MadeArtifact,
-  objects: "ConfigMap" | "Secret" = "ConfigMap",
+  options: { objects?: "ConfigMap" | "Secret"; partSize?: number } = {},
 ): Promise<ArtifactReference> {
+  const { objects = "ConfigMap", partSize = PART_SIZE } = options;
   const parts: string[] = [];
-  for (let at = 0; at < made.archive.length; at += PART_SIZE) {
+  for (let at = 0; at < made.archive.length; at += partSize) {
     const name = `artifact-${made.facts.digest.slice(7, 19)}-${parts.length}`;
     parts.push(name);
     await api.apply(
@@ -108,7 +110,7 @@ export async function storeInCluster(
         kind: objects,
         metadata: { name, namespace },
         [objects === "Secret" ? "data" : "binaryData"]: {
-          part: made.archive.subarray(at, at + PART_SIZE).toString("base64"),
+          part: made.archive.subarray(at, at + partSize).toString("base64"),
         },
       } as never,
       { fieldManager: "test", force: true },

@@ -17,7 +17,7 @@ import {
   storeInCluster,
 } from "./artifact.ts";
 import { type Ran, type RunOptions, run } from "./shell.ts";
-import { type TestTools, testTools } from "./tools.ts";
+import type { TestTools } from "./tools.ts";
 
 export const CLASS = "esp32-cam";
 export const CLUSTER = "greenhouse";
@@ -62,8 +62,9 @@ export class Bench {
     mkdirSync(this.temp);
   }
 
-  static async open(): Promise<Bench> {
-    const tools = await testTools();
+  /** @param given for benchmarks, which run without vitest */
+  static async open(given?: TestTools): Promise<Bench> {
+    const tools = given ?? (await (await import("./tools.ts")).testTools());
     const bench = new Bench(tools, await connect({ kubeconfig: tools.kubeconfig }));
     await bench.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: bench.namespace } });
     bench.made = bench.make();
