@@ -15,7 +15,8 @@ Edit stacks/demo/*.yaml and run it again: only the devices that a change reaches
 Nothing outside the checkout's .edgeflock/ and the cache folder is written; your own clusters are never used.`,
     )
     .action(async (options: { destroy?: boolean }) => {
-      const { runDemo, destroyDemo } = await import("../demo/run.ts");
+      const { runDemo } = await import("../demo/run.ts");
+      const { destroyDemo } = await import("../demo/destroy.ts");
       await (options.destroy ? destroyDemo() : runDemo());
     });
 }

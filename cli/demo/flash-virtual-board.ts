@@ -7,9 +7,9 @@ import { execa } from "execa";
 import pc from "picocolors";
 import { startVirtualDevice } from "../../flash/virtual-esp32/start-virtual-device.ts";
 import { VisibleError } from "../../model/visible-error.ts";
+import { BOARDS_FOLDER } from "./places.ts";
 
 export interface DemoBoard {
-  projectFolder: string;
   /** Text of the class's flash script. */
   script: string;
   device: string;
@@ -18,7 +18,7 @@ export interface DemoBoard {
 }
 
 export async function flashVirtualBoard(board: DemoBoard): Promise<void> {
-  const flash = join(board.projectFolder, ".edgeflock", "virtual-boards", `${board.device}.bin`);
+  const flash = join(BOARDS_FOLDER, `${board.device}.bin`);
   mkdirSync(dirname(flash), { recursive: true, mode: 0o700 });
   await using device = await startVirtualDevice({ chip: "esp32", flash });
   // The script names the firmware's digest: an unchanged one means that only the configuration can be new.
