@@ -112,7 +112,8 @@ async function backend(folder: string, options: EnvironmentOptions): Promise<Nod
       process.env.PULUMI_CREDENTIALS_PATH ?? process.env.PULUMI_HOME ?? join(homedir(), ".pulumi");
   } else {
     await mkdir(state, { recursive: true, mode: 0o700 });
-    chosen.PULUMI_BACKEND_URL = pathToFileURL(state).href;
+    // Without sidecar files (*.attrs): they aren't written atomically, and with a torn one the state cannot be read.
+    chosen.PULUMI_BACKEND_URL = `${pathToFileURL(state).href}?metadata=skip`;
   }
   const hasPassphrase = PULUMI_CONFIG_PASSPHRASE !== undefined || PULUMI_CONFIG_PASSPHRASE_FILE !== undefined;
   if (options.ignoreUserBackend || !hasPassphrase) {

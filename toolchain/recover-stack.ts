@@ -10,7 +10,7 @@ import { parse } from "yaml";
 import { VisibleError } from "../model/visible-error.ts";
 import { type Deployment, hasPendingOperations, settlePending } from "./pending-operations.ts";
 import type { Progress } from "./progress.ts";
-import { removeStaleLocks, removeUnfinishedFiles } from "./stale-locks.ts";
+import { removeStaleLocks, removeTornSidecars, removeUnfinishedFiles } from "./stale-locks.ts";
 
 export interface RecoverOptions {
   projectFolder: string;
@@ -29,6 +29,7 @@ export async function recoverStack(options: RecoverOptions): Promise<void> {
   const stack = options.stack.split("/").at(-1) ?? options.stack;
   const project = await projectName(options.projectFolder);
   if (project === undefined) return;
+  await removeTornSidecars(state, project, stack);
   const removed = await removeStaleLocks(state, project, stack);
   for (const line of removed) options.progress.say(`The last run was killed. ${line}`);
   if (removed.length > 0) await removeUnfinishedFiles(state, project, stack);

@@ -56,6 +56,34 @@ export async function removeUnfinishedFiles(state: string, project: string, stac
   }
 }
 
+/**
+ * Removes torn sidecar files, which pulumi's file backend writes beside each file where it isn't told not to. Nothing
+ * needs them, and with a torn one the file beside it cannot be read ("failed to load checkpoint: EOF").
+ */
+export async function removeTornSidecars(state: string, project: string, stack: string): Promise<void> {
+  const root = join(state, ".pulumi");
+  const folders = [
+    root,
+    ...["stacks", "history"].flatMap((kind) => [join(root, kind, project), join(root, kind, project, stack)]),
+  ];
+  for (const folder of [...folders, ...lockFolders(state, project, stack)]) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (!name.endsWith(".attrs")) continue;
+      const path = join(folder, name);
+      if (!isJson(await readFile(path, "utf8").catch(() => "{}"))) await rm(path, { force: true });
+    }
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Stacks of a project, and those of a state from before pulumi's file backend knew projects. */
 function lockFolders(state: string, project: string, stack: string): string[] {
   const locks = join(state, ".pulumi", "locks");

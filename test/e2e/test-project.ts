@@ -84,6 +84,15 @@ export class TestProject {
     await writeFile(path, text);
   }
 
+  get kubeconfig(): string {
+    return this.#kubeconfig;
+  }
+
+  /** PATH with the tools, as a person has it. */
+  get environment(): NodeJS.ProcessEnv {
+    return this.#env;
+  }
+
   /** Writes manifests, given as objects, to one file of the stack. */
   async manifests(documents: object[], file = "fleet.yaml"): Promise<void> {
     const text = documents.map((document) => JSON.stringify(document, null, 2)).join("\n---\n");
@@ -98,6 +107,22 @@ export class TestProject {
       reject: false,
       stdin: "ignore",
     });
+  }
+
+  /** Starts the command `edgeflock` in the project's folder, as a person would, in a process group of its own. */
+  startEdgeflock(args: string[], variables: Record<string, string> = {}) {
+    return execa(process.execPath, [join(CHECKOUT, "bin", "edgeflock.mjs"), ...args], {
+      cwd: this.folder,
+      env: { PULUMI_STACK: STACK, KUBECONFIG: this.#kubeconfig, ...this.variables, ...variables },
+      reject: false,
+      stdin: "ignore",
+      detached: true,
+    });
+  }
+
+  async edgeflock(...args: string[]): Promise<Ran> {
+    const { exitCode, stdout, stderr } = await this.startEdgeflock(args);
+    return { exitCode, stdout, stderr };
   }
 
   async pulumi(...args: string[]): Promise<Ran> {

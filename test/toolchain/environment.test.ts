@@ -58,7 +58,7 @@ describe("the environment of pulumi", () => {
     pulumiOnPath(true);
     const folder = project();
     const { environment } = await prepared(folder);
-    expect(environment.PULUMI_BACKEND_URL).toBe(`file://${folder}/.edgeflock/state`);
+    expect(environment.PULUMI_BACKEND_URL).toBe(`file://${folder}/.edgeflock/state?metadata=skip`);
     const passphrase = environment.PULUMI_CONFIG_PASSPHRASE_FILE!;
     expect(statSync(passphrase).mode & 0o777).toBe(0o600);
     expect(statSync(join(folder, ".edgeflock")).mode & 0o777).toBe(0o700);
@@ -80,7 +80,7 @@ describe("the environment of pulumi", () => {
     expect(environment.PULUMI_CREDENTIALS_PATH).toBe(join(process.env.HOME!, ".pulumi"));
     expect(existsSync(join(folder, ".edgeflock/passphrase"))).toBe(false);
     const own = await prepared(folder, { ignoreUserBackend: true });
-    expect(own.environment.PULUMI_BACKEND_URL).toBe(`file://${folder}/.edgeflock/state`);
+    expect(own.environment.PULUMI_BACKEND_URL).toBe(`file://${folder}/.edgeflock/state?metadata=skip`);
     expect(own.environment.PULUMI_CONFIG_PASSPHRASE).toBeUndefined();
   });
 

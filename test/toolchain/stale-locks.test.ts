@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { removeStaleLocks } from "../../toolchain/stale-locks.ts";
+import { removeStaleLocks, removeTornSidecars } from "../../toolchain/stale-locks.ts";
 
 let state: string;
 let locks: string;
@@ -81,6 +81,16 @@ describe("a lock of the file backend", () => {
     await lock({ pid: await deadPid() });
     expect(await removeStaleLocks(state, "project", "other")).toEqual([]);
     expect((await readdir(locks)).length).toBe(2);
+  });
+
+  it("whose torn sidecar pulumi could not read loses that, and others stay", async () => {
+    const stacks = join(state, ".pulumi", "stacks", "project");
+    await mkdir(stacks, { recursive: true });
+    await writeFile(join(stacks, "prod.json"), "{}");
+    await writeFile(join(stacks, "prod.json.attrs"), "");
+    await writeFile(join(stacks, "prod.json.bak.attrs"), '{"user.cache_control":""}');
+    await removeTornSidecars(state, "project", "prod");
+    expect((await readdir(stacks)).sort()).toEqual(["prod.json", "prod.json.bak.attrs"]);
   });
 
   it("that was killed while it was written is removed", async () => {

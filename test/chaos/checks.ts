@@ -1,0 +1,95 @@
+// What must hold whenever an update has gone through: looks at the cluster, the state folder and temporary files.
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { TestProject } from "../e2e/test-project.ts";
+import type { FleetLife } from "./fleet-life.ts";
+
+interface Item {
+  metadata: { name: string; annotations?: Record<string, string> };
+  data?: Record<string, string>;
+}
+
+/** Passwords by what they derive from: the device's oldest name and the generation. */
+export class HandedOut {
+  readonly #known = new Map<string, string>();
+  readonly changed: string[] = [];
+
+  /** Looks at every device's Secret that there is: whoever reads one may have flashed it. */
+  async look(project: TestProject): Promise<void> {
+    for (const { metadata, data } of await list(project, "v1", "Secret")) {
+      const [user, password] = [text(data?.MQTT_USERNAME), text(data?.MQTT_PASSWORD)];
+      if (!metadata.name.endsWith("-device") || user === undefined || password === undefined) continue;
+      const before = this.#known.get(user);
+      if (before !== undefined && before !== password) this.changed.push(`${user} (${metadata.name})`);
+      this.#known.set(user, password);
+    }
+  }
+
+  get count(): number {
+    return this.#known.size;
+  }
+}
+
+function text(base64: string | undefined): string | undefined {
+  return base64 === undefined ? undefined : Buffer.from(base64, "base64").toString();
+}
+
+async function list(project: TestProject, apiVersion: string, kind: string): Promise<Item[]> {
+  return project.api.list<Item>({ apiVersion, kind, namespace: project.id });
+}
+
+/** Objects that nobody declared, and declared ones that are missing. */
+export async function strayObjects(project: TestProject, life: FleetLife): Promise<string[]> {
+  const [secrets, configMaps, leases] = await Promise.all([
+    list(project, "v1", "Secret"),
+    list(project, "v1", "ConfigMap"),
+    list(project, "coordination.k8s.io/v1", "Lease"),
+  ]);
+  const flash = configMaps.filter(({ metadata }) => metadata.name.endsWith("-flash"));
+  const parts = flash.flatMap(
+    ({ data }) =>
+      (JSON.parse((data as Record<string, string>)["artifact.json"]!) as { store: { parts: string[] } }).store
+        .parts,
+  );
+  const names = (items: Item[]) => items.map(({ metadata }) => metadata.name);
+  const objects = [...names(secrets), ...names(configMaps)].filter((name) => name !== "kube-root-ca.crt");
+  const expected = new Set([...life.expected.secrets, ...life.expected.configMaps, ...parts]);
+  return [
+    ...objects.filter((name) => !expected.has(name)).map((name) => `${name} is nobody's`),
+    ...[...expected].filter((name) => !objects.includes(name)).map((name) => `${name} is missing`),
+    ...names(leases).map((name) => `Lease ${name} is nobody's`),
+  ];
+}
+
+/** Locks of the backend that are left. */
+export async function leftLocks(project: TestProject): Promise<string[]> {
+  const files = await allFiles(join(project.folder, ".edgeflock", "state", ".pulumi", "locks"));
+  return files.filter((file) => !file.endsWith(".attrs"));
+}
+
+/** Files below the folders that hold one of the values in plain or base64. */
+export async function filesWith(values: readonly string[], folders: readonly string[]): Promise<string[]> {
+  const needles = values.flatMap((value) => [value, Buffer.from(value).toString("base64")]);
+  const found: string[] = [];
+  for (const file of (await Promise.all(folders.map(allFiles))).flat()) {
+    const content = await readFile(file, "latin1").catch(() => "");
+    if (needles.some((needle) => content.includes(needle))) found.push(file);
+  }
+  return found;
+}
+
+/** Everything secret in the devices' Secrets: passwords of MQTT and Wi-Fi. */
+export async function secretValues(project: TestProject, life: FleetLife): Promise<string[]> {
+  const secrets = await list(project, "v1", "Secret");
+  const values = secrets.flatMap(({ data }) =>
+    Object.entries(data ?? {})
+      .filter(([key]) => /PASSWORD|password|token/.test(key))
+      .map(([, value]) => text(value)!),
+  );
+  return [...new Set([...values, ...Object.values(life.variables)])];
+}
+
+export async function allFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
