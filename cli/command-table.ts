@@ -75,6 +75,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import("./commands/bundle.ts"),
   },
   {
+    name: "token",
+    summary: "get a token or kubeconfig that expires, for a role of a fleet",
+    load: () => import("./commands/token.ts"),
+  },
+  {
     name: "replace-board",
     summary: "free a device of its board, so that a new one can become it",
     load: () => import("./commands/replace-board.ts"),

@@ -90,7 +90,13 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
   const { parent, resourceName, cluster, labels, renamed } = of;
   const { name, spec, secrets } = checked;
   const deviceClass = cluster.registry.class(spec.deviceClassReference.name, name);
-  cluster.registry.addDevice(name);
+  cluster.registry.addDevice({
+    name,
+    original: renamed.original,
+    className: deviceClass.className,
+    groups: cluster.registry.groupLayers(labels).map((layer) => layer.name),
+    credentials: spec.credentials,
+  });
   cluster.setOriginal("Device", name, renamed.original);
   requireSecrets(secrets, "Device", name);
   const settings = resolved(cluster, deviceClass, labels, checked);

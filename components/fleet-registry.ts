@@ -1,6 +1,6 @@
 // What a DevicesCluster knows of its classes, groups and devices: finds the groups of a device, and refuses
 // what comes too late to be counted. Pure.
-
+import type { Place } from "../model/former-names.ts";
 import type { Layer } from "../model/resolve.ts";
 import type { Selector } from "../model/schema.ts";
 import { type GroupIndex, indexGroups } from "../model/selectors.ts";
@@ -13,20 +13,33 @@ export interface RegisteredGroup {
   layer: Layer<SecretInput>;
 }
 
+/** What the rights of a device hang on. */
+export interface RegisteredDevice {
+  name: string;
+  /** Its oldest name, which its MQTT user and topic go by. */
+  original: Place;
+  className: string;
+  groups: string[];
+  credentials: { generation: number; keepPrevious: boolean };
+}
+
 export class FleetRegistry<Class> {
   readonly #classes = new Map<string, Class>();
   readonly #groups = new Map<string, RegisteredGroup>();
-  readonly #devices = new Set<string>();
+  readonly #devices = new Map<string, RegisteredDevice>();
   #index: GroupIndex<RegisteredGroup> | undefined;
+  #sealedBy: string | undefined;
 
   addClass(name: string, deviceClass: Class): void {
     refuseTwice("DeviceClass", name, this.#classes.has(name));
+    this.#refuseLate("DeviceClass", name);
     this.#classes.set(name, deviceClass);
   }
 
   /** @throws VisibleError after the first device: that device was resolved without this group */
   addGroup(group: RegisteredGroup): void {
     refuseTwice("DeviceGroup", group.name, this.#groups.has(group.name));
+    this.#refuseLate("DeviceGroup", group.name);
     if (this.#index) {
       throw new VisibleError(
         `DeviceGroup "${group.name}" is declared after the first Device, whose settings were resolved without it.`,
@@ -36,9 +49,43 @@ export class FleetRegistry<Class> {
     this.#groups.set(group.name, group);
   }
 
-  addDevice(name: string): void {
-    refuseTwice("Device", name, this.#devices.has(name));
-    this.#devices.add(name);
+  addDevice(device: RegisteredDevice): void {
+    refuseTwice("Device", device.name, this.#devices.has(device.name));
+    this.#refuseLate("Device", device.name);
+    this.#devices.set(device.name, device);
+  }
+
+  get classes(): [name: string, deviceClass: Class][] {
+    return [...this.#classes];
+  }
+
+  get devices(): RegisteredDevice[] {
+    return [...this.#devices.values()];
+  }
+
+  /**
+   * From here on nothing can be added.
+   *
+   * @param by what counts on that, for messages
+   * @throws VisibleError where it was sealed before
+   */
+  seal(by: string): void {
+    if (this.#sealedBy !== undefined) {
+      throw new VisibleError(`The DevicesCluster has ${this.#sealedBy} already.`, {
+        hint: "Declare one FleetAccess for each DevicesCluster.",
+      });
+    }
+    this.#sealedBy = by;
+  }
+
+  #refuseLate(kind: string, name: string): void {
+    if (this.#sealedBy === undefined) return;
+    throw new VisibleError(
+      `${kind} "${name}" is declared after ${this.#sealedBy}, which was made without it.`,
+      {
+        hint: "Declare FleetAccess after all classes, groups and devices of its DevicesCluster.",
+      },
+    );
   }
 
   /** @throws VisibleError for a class that is not declared, or not yet */

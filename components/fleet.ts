@@ -1,4 +1,4 @@
-// A whole stack from its manifests: declares the clusters, then classes and groups, then devices.
+// A whole stack from its manifests: declares the clusters, then classes and groups, then devices, then access to all.
 import type * as pulumi from "@pulumi/pulumi";
 import type { Documents, Located } from "../model/load-manifests.ts";
 import { type Problem, ProblemsError } from "../model/problem.ts";
@@ -7,6 +7,7 @@ import { Device } from "./device.ts";
 import { DeviceClass } from "./device-class.ts";
 import { DeviceGroup } from "./device-group.ts";
 import { DevicesCluster } from "./devices-cluster.ts";
+import { FleetAccess } from "./fleet-access.ts";
 import { missingSecret } from "./secret-values.ts";
 
 export interface Fleet {
@@ -73,6 +74,7 @@ export function declareFleet(documents: Documents): Fleet {
     });
     summary(cluster).devices++;
   }
+  for (const cluster of clusters.values()) new FleetAccess(cluster.namespaceName, { cluster });
   return fleet;
 }
 

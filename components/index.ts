@@ -4,3 +4,4 @@ export { DeviceClass, type DeviceClassArgs } from "./device-class.ts";
 export { DeviceGroup, type DeviceGroupArgs } from "./device-group.ts";
 export { DevicesCluster, type DevicesClusterArgs } from "./devices-cluster.ts";
 export { declareFleet, type Fleet } from "./fleet.ts";
+export { FleetAccess, type FleetAccessArgs } from "./fleet-access.ts";

@@ -72,6 +72,15 @@ export const devicesClusterSpec = z
       ])
       .describe("Where firmware artefacts are kept.")
       .default({ kind: "cluster" }),
+    access: z
+      .strictObject({
+        createsClusters: z
+          .boolean()
+          .describe("Whether the ServiceAccount edgeflock-clusters may create namespaces (by a ClusterRole).")
+          .default(true),
+      })
+      .meta({ title: "Access" })
+      .prefault({}),
     formerly: formerly("DevicesCluster"),
   })
   .meta({
@@ -138,6 +147,10 @@ export const deviceSpec = z
           .max(1_000_000)
           .describe("Raise it by one to give the device new MQTT credentials.")
           .default(1),
+        keepPrevious: z
+          .boolean()
+          .describe("Whether the broker still takes the credentials of the generation before.")
+          .default(true),
       })
       .prefault({}),
     formerly: formerly("Device"),

@@ -1,0 +1,145 @@
+// FleetAccess: who may do what with a fleet that is declared whole. Declares ServiceAccounts, Roles and their bindings.
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { ArtifactReference } from "../builders/contract.ts";
+import {
+  ACCESS_ROLES,
+  type AccessRole,
+  type ArtifactObjects,
+  accessPlan,
+  accountName,
+  artifactRules,
+  type PlannedRole,
+  type PolicyRule,
+} from "../model/access-plan.ts";
+import { objectLabels } from "../model/names.ts";
+import type { DevicesCluster } from "./devices-cluster.ts";
+import { type Ownership, ownedMetadata, ownership } from "./ownership.ts";
+import { visible } from "./visible.ts";
+
+export interface FleetAccessArgs {
+  cluster: DevicesCluster;
+}
+
+const RBAC = "rbac.authorization.k8s.io";
+
+/**
+ * Declare it after all classes, groups and devices of the cluster: it names each of them.
+ *
+ * @throws RunError where the cluster has one already; a class, group or device that is declared later throws too
+ */
+export class FleetAccess extends pulumi.ComponentResource {
+  /** Name of the ServiceAccount of each role. */
+  readonly accounts: Record<AccessRole, pulumi.Output<string>>;
+
+  constructor(name: string, args: FleetAccessArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("edgeflock:index:FleetAccess", name, {}, { parent: args.cluster, ...opts });
+    const { cluster } = args;
+    visible(() => cluster.registry.seal(`FleetAccess "${name}"`));
+    const declare = new AccessDeclaration(this, cluster);
+    const plan = accessPlan({
+      namespace: cluster.namespaceName,
+      classes: cluster.registry.classes.map(([className]) => className),
+      devices: cluster.registry.devices.map((device) => device.name),
+      createsClusters: cluster.spec.access.createsClusters,
+    });
+    this.accounts = Object.fromEntries(
+      ACCESS_ROLES.map((role) => [role, declare.account(role)]),
+    ) as FleetAccess["accounts"];
+    for (const role of plan.roles) declare.role(role, this.accounts[role.role]);
+    if (plan.clusterRole) declare.clusterRole(plan.clusterRole, this.accounts[plan.clusterRole.role]);
+    this.registerOutputs({});
+  }
+}
+
+/** Declares single objects, under names that follow from the namespace alone. */
+class AccessDeclaration {
+  readonly #cluster: DevicesCluster;
+  readonly #owned: Ownership;
+  readonly #opts: pulumi.CustomResourceOptions;
+
+  constructor(parent: FleetAccess, cluster: DevicesCluster) {
+    this.#cluster = cluster;
+    this.#owned = ownership(parent, [], undefined);
+    this.#opts = { parent, provider: cluster.connection.provider };
+  }
+
+  account(role: AccessRole): pulumi.Output<string> {
+    const name = accountName(role);
+    const metadata = this.#metadata({ apiVersion: "v1", kind: "ServiceAccount", name });
+    return new kubernetes.core.v1.ServiceAccount(this.#resourceName(name), { metadata }, this.#opts).metadata
+      .name;
+  }
+
+  role({ name, role, rules }: PlannedRole, account: pulumi.Output<string>): void {
+    const api = { apiVersion: `${RBAC}/v1`, name };
+    const resourceName = this.#resourceName(name);
+    const all = role === "flasher" && name === accountName(role) ? this.#withArtifacts(rules) : rules;
+    const created = new kubernetes.rbac.v1.Role(
+      resourceName,
+      { metadata: this.#metadata({ ...api, kind: "Role" }), rules: all },
+      this.#opts,
+    );
+    new kubernetes.rbac.v1.RoleBinding(
+      resourceName,
+      {
+        metadata: this.#metadata({ ...api, kind: "RoleBinding" }),
+        roleRef: { apiGroup: RBAC, kind: "Role", name: created.metadata.name },
+        subjects: [this.#subject(account)],
+      },
+      this.#opts,
+    );
+  }
+
+  clusterRole({ name, rules }: PlannedRole, account: pulumi.Output<string>): void {
+    const api = { apiVersion: `${RBAC}/v1`, name };
+    const created = new kubernetes.rbac.v1.ClusterRole(
+      name,
+      { metadata: this.#metadata({ ...api, kind: "ClusterRole" }, false), rules },
+      this.#opts,
+    );
+    new kubernetes.rbac.v1.ClusterRoleBinding(
+      name,
+      {
+        metadata: this.#metadata({ ...api, kind: "ClusterRoleBinding" }, false),
+        roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: created.metadata.name },
+        subjects: [this.#subject(account)],
+      },
+      this.#opts,
+    );
+  }
+
+  #subject(account: pulumi.Output<string>) {
+    return { kind: "ServiceAccount", name: account, namespace: this.#cluster.namespaceName };
+  }
+
+  #resourceName(name: string): string {
+    return `${this.#cluster.namespaceName}/${name}`;
+  }
+
+  #metadata(object: { apiVersion: string; kind: string; name: string }, namespaced = true) {
+    const { place, clusterName, connection } = this.#cluster;
+    const labels = objectLabels({ cluster: clusterName });
+    return ownedMetadata(
+      { ...object, ...(namespaced && { namespace: place }), labels },
+      this.#owned,
+      connection.api,
+    );
+  }
+
+  /** The firmware's parts have their names from its digest, so they are known once it is built. */
+  #withArtifacts(rules: PolicyRule[]): pulumi.Output<PolicyRule[]> {
+    const artifacts = this.#cluster.registry.classes.map(([, deviceClass]) => deviceClass.artifact);
+    return pulumi
+      .all(artifacts)
+      .apply((references) => [...rules, ...artifactRules(artifactObjects(references))]);
+  }
+}
+
+function artifactObjects(references: ArtifactReference[]): ArtifactObjects {
+  const partsOf = (kind: "ConfigMap" | "Secret") =>
+    references.flatMap(({ store }) =>
+      store.kind === "cluster" && (store.objects ?? "ConfigMap") === kind ? store.parts : [],
+    );
+  return { configMaps: partsOf("ConfigMap"), secrets: partsOf("Secret") };
+}

@@ -1,0 +1,195 @@
+// Who may do what in a fleet's namespace: ServiceAccounts and the Roles that are bound to them. Pure; touches nothing.
+// A right on a device's Secret goes by name (`resourceNames`), as nothing else in RBAC tells Secrets apart.
+import { boardLeaseName, deviceSecretName, flashConfigMapName } from "./names.ts";
+import { compareText } from "./problem.ts";
+
+/** What a token can be asked for; docs/access.md says what each may do. */
+export const ACCESS_ROLES = ["clusters", "devices", "flasher", "dashboard"] as const;
+export type AccessRole = (typeof ACCESS_ROLES)[number];
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/role-v1/ */
+export interface PolicyRule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+  resourceNames?: string[];
+}
+
+export interface PlannedRole {
+  /** Also the name of its binding. */
+  name: string;
+  /** Whose it is. */
+  role: AccessRole;
+  rules: PolicyRule[];
+}
+
+export interface AccessPlan {
+  /** Roles of the namespace, each bound to the ServiceAccount of its `role`. */
+  roles: PlannedRole[];
+  /** For what no namespace holds; absent where the fleet must not create clusters. */
+  clusterRole?: PlannedRole;
+}
+
+export interface AccessInput {
+  namespace: string;
+  /** Names of the classes, devices. */
+  classes: readonly string[];
+  devices: readonly string[];
+  /** Whether to grant what creating further clusters takes. */
+  createsClusters: boolean;
+}
+
+/** Objects that hold the classes' firmware; known once it is built. */
+export interface ArtifactObjects {
+  configMaps: readonly string[];
+  /** Parts of artefacts that were built with a secret. */
+  secrets: readonly string[];
+}
+
+/** Names in one list: two lists of 63 characters each then stay far below the 1.5 MB that etcd takes. */
+export const MAX_NAMES = 1000;
+
+const READ = ["get", "list", "watch"];
+const WRITE = ["create", "update", "patch", "delete"];
+const CORE = "";
+const LEASES = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
+const EVENTS: PolicyRule = { apiGroups: [CORE, "events.k8s.io"], resources: ["events"], verbs: READ };
+
+/** ServiceAccount of a role. */
+export function accountName(role: AccessRole): string {
+  return `edgeflock-${role}`;
+}
+
+/** ClusterRole of the fleet in this namespace: fleets of one Kubernetes don't share it, so each can go alone. */
+export function clusterRoleName(namespace: string): string {
+  return `${accountName("clusters")}-${namespace}`;
+}
+
+/** Equal input, in whatever order, gives an equal plan. */
+export function accessPlan(input: AccessInput): AccessPlan {
+  const devices = sorted(input.devices);
+  const chunks = chunked(devices, MAX_NAMES);
+  return {
+    roles: [
+      { name: accountName("clusters"), role: "clusters", rules: clustersRules() },
+      ...splitRole("devices", devicesRules(), chunks, manageDevices),
+      ...splitRole("flasher", flasherRules(sorted(input.classes)), chunks, flashDevices),
+      { name: accountName("dashboard"), role: "dashboard", rules: dashboardRules() },
+    ],
+    ...(input.createsClusters && { clusterRole: creatorRole(input.namespace) }),
+  };
+}
+
+/** What a flasher reads besides; goes to its first Role. */
+export function artifactRules({ configMaps, secrets }: ArtifactObjects): PolicyRule[] {
+  return [
+    ...named(CORE, "configmaps", ["get"], sorted(configMaps)),
+    ...named(CORE, "secrets", ["get"], sorted(secrets)),
+  ];
+}
+
+/** Everything of ours in the namespace. The other roles hold less, so this one may make and bind them. */
+function clustersRules(): PolicyRule[] {
+  return [
+    {
+      apiGroups: [CORE],
+      resources: ["configmaps", "secrets", "serviceaccounts"],
+      verbs: [...READ, ...WRITE],
+    },
+    { apiGroups: [CORE], resources: ["serviceaccounts/token"], verbs: ["create"] },
+    { apiGroups: [CORE], resources: ["namespaces"], verbs: ["get", "update", "patch", "delete"] },
+    { ...LEASES, verbs: [...READ, ...WRITE] },
+    {
+      apiGroups: ["rbac.authorization.k8s.io"],
+      resources: ["rolebindings", "roles"],
+      verbs: [...READ, ...WRITE],
+    },
+    EVENTS,
+  ];
+}
+
+/** Creating is no matter of names, so it comes without any; in a namespace it made it has no right by this. */
+function creatorRole(namespace: string): PlannedRole {
+  const name = clusterRoleName(namespace);
+  return {
+    name,
+    role: "clusters",
+    rules: [
+      { apiGroups: [CORE], resources: ["namespaces"], verbs: [...READ, "create"] },
+      ...named("rbac.authorization.k8s.io", "clusterrolebindings", ["get"], [name]),
+      ...named("rbac.authorization.k8s.io", "clusterroles", ["get"], [name]),
+    ],
+  };
+}
+
+function devicesRules(): PolicyRule[] {
+  return [{ ...LEASES, verbs: ["get", "list", "watch", "create"] }];
+}
+
+/**
+ * No right to create Secrets: that can't be limited to names or types, and whoever may create any Secret may make
+ * one that Kubernetes fills with the token of a more powerful ServiceAccount.
+ */
+function manageDevices(devices: string[]): PolicyRule[] {
+  return [
+    ...named(CORE, "secrets", ["get", "update", "patch", "delete"], devices.map(deviceSecretName)),
+    ...named("coordination.k8s.io", "leases", ["update", "patch", "delete"], devices.map(boardLeaseName)),
+  ];
+}
+
+function flasherRules(classes: string[]): PolicyRule[] {
+  return [
+    { ...LEASES, verbs: ["list", "create"] },
+    ...named(CORE, "configmaps", ["get"], classes.map(flashConfigMapName)),
+  ];
+}
+
+function flashDevices(devices: string[]): PolicyRule[] {
+  return [
+    ...named(CORE, "secrets", ["get"], devices.map(deviceSecretName)),
+    ...named("coordination.k8s.io", "leases", ["get", "update", "patch"], devices.map(boardLeaseName)),
+  ];
+}
+
+function dashboardRules(): PolicyRule[] {
+  return [
+    { apiGroups: [CORE], resources: ["configmaps"], verbs: READ },
+    { apiGroups: [CORE], resources: ["namespaces"], verbs: ["get"] },
+    { ...LEASES, verbs: READ },
+    EVENTS,
+  ];
+}
+
+/** A rule for these names; none for no name, as a rule without names would be for all. */
+function named(apiGroup: string, resource: string, verbs: string[], resourceNames: string[]): PolicyRule[] {
+  if (resourceNames.length === 0) return [];
+  return [{ apiGroups: [apiGroup], resources: [resource], verbs, resourceNames }];
+}
+
+/** The first Role holds the common rules and the first devices, further ones only further devices. */
+function splitRole(
+  role: AccessRole,
+  common: PolicyRule[],
+  chunks: string[][],
+  rulesFor: (devices: string[]) => PolicyRule[],
+): PlannedRole[] {
+  const [first = [], ...rest] = chunks;
+  return [
+    { name: accountName(role), role, rules: [...common, ...rulesFor(first)] },
+    ...rest.map((devices, index) => ({
+      name: `${accountName(role)}-${index + 2}`,
+      role,
+      rules: rulesFor(devices),
+    })),
+  ];
+}
+
+function chunked(names: string[], size: number): string[][] {
+  return Array.from({ length: Math.ceil(names.length / size) }, (_, index) =>
+    names.slice(index * size, (index + 1) * size),
+  );
+}
+
+function sorted(names: readonly string[]): string[] {
+  return [...new Set(names)].sort(compareText);
+}
