@@ -139,7 +139,10 @@ class ChaosRun {
     );
     this.#note(
       number,
-      (await allFiles(this.#temporary)).map((file) => `temporary file ${file} is left`),
+      (await allFiles(this.#temporary))
+        // code that Node compiled, for its next start
+        .filter((file) => !file.includes("/node-compile-cache/"))
+        .map((file) => `temporary file ${file} is left`),
     );
     this.problems.push(...this.handedOut.changed.map((who) => `the credential of ${who} changed`));
   }

@@ -97,7 +97,7 @@ export class FleetLife {
 
   manifests(): object[] {
     const random = (length: number) => ({ random: { length } });
-    const build = { name: "command", args: { command: ["sh", "build.sh"] }, source: "firmware" };
+    const build = { name: "command", args: { command: ["./build.sh"] }, source: "firmware" };
     return [
       cluster(this.#namespace, {
         settings: { "telemetry.interval": this.#interval },
