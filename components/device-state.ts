@@ -3,7 +3,8 @@
 import { createHash } from "node:crypto";
 import { type DevicePayload, encodePayload } from "../dynamic-providers/device-payload.ts";
 import { handedOutText } from "../dynamic-providers/handed-out.ts";
-import { type Adopted, adoptedCredential, adoptedNvsKey, type Credential } from "../model/adopted.ts";
+import { type Adopted, adoptedNvsKey, type Credential } from "../model/adopted.ts";
+import { deriveBytes, fingerprint } from "../model/derivation.ts";
 import {
   type ConfigPlan,
   type FilledEntry,
@@ -11,11 +12,9 @@ import {
   MQTT_PASSWORD_REF,
 } from "../model/device-config.ts";
 import type { Place } from "../model/former-names.ts";
+import { adoptedDeviceCredential, deviceCredential } from "../model/mqtt-credentials.ts";
 import { provenanceText, type ResolvedSetting } from "../model/resolve.ts";
-import { deriveBytes, deriveText, fingerprint } from "./derivation.ts";
 
-/** 43 characters of 62: 256 bits. */
-const PASSWORD_LENGTH = 43;
 /** Longer values are shown by their beginning and digest; the state keeps them once, in the secret text. */
 const LONGEST_SHOWN = 120;
 
@@ -57,7 +56,7 @@ export function deviceState(
   adopted: Adopted = {},
 ): DeviceState {
   const path = [input.original.namespace, input.original.name];
-  const credential = credentialOf(input, rootKey, adopted);
+  const credential = deviceCredential(input, rootKey, adopted);
   const digestKey = deriveBytes(rootKey, "fingerprint", path, 32);
   const plan = withUsername(input.plan, credential.username);
   const { entries } = fillDeviceConfig(
@@ -87,20 +86,6 @@ export function deviceState(
   };
 }
 
-/** An adopted credential, where there is one for this generation; else the derived one. */
-function credentialOf(input: DeviceStateInput, rootKey: string, adopted: Adopted): Credential {
-  const { original, generation, username } = input;
-  const known = adoptedHere(input, adopted);
-  if (known) return known;
-  const path = [original.namespace, original.name, String(generation)];
-  return { username, password: deriveText(rootKey, "mqtt-password", path, PASSWORD_LENGTH) };
-}
-
-function adoptedHere(input: DeviceStateInput, adopted: Adopted): Credential | undefined {
-  const { original, namespace, generation } = input;
-  return original.namespace === namespace ? adoptedCredential(adopted, original.name, generation) : undefined;
-}
-
 function withUsername(plan: ConfigPlan, username: string): ConfigPlan {
   const isUsername = ({ namespace, key }: { namespace: string; key: string }) =>
     namespace === "mqtt" && key === "username";
@@ -128,7 +113,7 @@ export function shownInPlain(input: DeviceStateInput): Record<string, string> {
 
 /** Where and as whom it speaks MQTT. */
 export function mqttText(input: DeviceStateInput, adopted: Adopted): string {
-  const username = adoptedHere(input, adopted)?.username ?? input.username;
+  const username = adoptedDeviceCredential(input, adopted)?.username ?? input.username;
   return `${input.tls ? "mqtts" : "mqtt"}://${input.host}:${input.port} as ${username}, topic ${input.topic}`;
 }
 

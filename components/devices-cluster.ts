@@ -3,6 +3,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { KubernetesObject } from "../kubernetes/api.ts";
 import type { Adopted } from "../model/adopted.ts";
+import { deriveBytes } from "../model/derivation.ts";
 import type { Place } from "../model/former-names.ts";
 import { clusterSecretName, type Kind, objectLabels } from "../model/names.ts";
 import type { Layer } from "../model/resolve.ts";
@@ -13,7 +14,6 @@ import {
 } from "../model/schema.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import { adoptedValues } from "./adopted-values.ts";
-import { deriveBytes } from "./derivation.ts";
 import type { DeviceClass } from "./device-class.ts";
 import { FleetRegistry } from "./fleet-registry.ts";
 import {

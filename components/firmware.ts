@@ -5,7 +5,7 @@ import type { ContentHash } from "../builders/content-hash.ts";
 import type { ArtifactReference, Json } from "../builders/contract.ts";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import type { FirmwareDescription, FirmwareSecrets } from "../dynamic-providers/firmware-provider.ts";
-import { deriveBytes } from "./derivation.ts";
+import { deriveBytes } from "../model/derivation.ts";
 import type { DeviceClass } from "./device-class.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { reportable } from "./visible.ts";

@@ -1,4 +1,5 @@
-// FleetAccess: who may do what with a fleet that is declared whole. Declares ServiceAccounts, Roles and their bindings.
+// FleetAccess: who may do what with a fleet that is declared whole. Declares ServiceAccounts, Roles and their bindings,
+// and the users of a broker that takes them from us.
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactReference } from "../builders/contract.ts";
@@ -14,6 +15,7 @@ import {
 } from "../model/access-plan.ts";
 import { objectLabels } from "../model/names.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
+import { declareBroker } from "./fleet-broker.ts";
 import { type Ownership, ownedMetadata, ownership } from "./ownership.ts";
 import { visible } from "./visible.ts";
 
@@ -31,6 +33,8 @@ const RBAC = "rbac.authorization.k8s.io";
 export class FleetAccess extends pulumi.ComponentResource {
   /** Name of the ServiceAccount of each role. */
   readonly accounts: Record<AccessRole, pulumi.Output<string>>;
+  /** Names of the Secrets that together hold Mosquitto's password and ACL file; none for an external broker. */
+  readonly brokerSecretNames: pulumi.Output<string[]>;
 
   constructor(name: string, args: FleetAccessArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("edgeflock:index:FleetAccess", name, {}, { parent: args.cluster, ...opts });
@@ -48,6 +52,7 @@ export class FleetAccess extends pulumi.ComponentResource {
     ) as FleetAccess["accounts"];
     for (const role of plan.roles) declare.role(role, this.accounts[role.role]);
     if (plan.clusterRole) declare.clusterRole(plan.clusterRole, this.accounts[plan.clusterRole.role]);
+    this.brokerSecretNames = declareBroker(name, this, cluster)?.secretNames ?? pulumi.output([]);
     this.registerOutputs({});
   }
 }

@@ -1,7 +1,9 @@
 // What the stored `__provider` texts name: `edgeflock/dynamic-providers`. Paths and names here are permanent.
+import { brokerProvider } from "./broker-provider.ts";
 import { deviceProvider } from "./device-provider.ts";
 import { firmwareProvider } from "./firmware-provider.ts";
 import { forPeople } from "./provider.ts";
 
+export const broker = forPeople(brokerProvider);
 export const device = forPeople(deviceProvider);
 export const firmware = forPeople(firmwareProvider);

@@ -18,6 +18,10 @@ export function adoptedCredentialKey(device: string, generation: number): string
   return `mqtt.${device}.${generation}`;
 }
 
+export function isAdoptedCredential(key: string): boolean {
+  return key.startsWith("mqtt.");
+}
+
 /** @param device its oldest name */
 export function adoptedNvsKey(device: string, scheme: string): string {
   return `nvs-keys.${device}.${scheme}`;

@@ -2,7 +2,8 @@
 // Pure; touches nothing.
 import { z } from "zod";
 import { API_VERSION, type Kind, nameMax } from "./names.ts";
-import { firmware, mqtt, partition, security, securityProblem, sensors } from "./schema-device-parts.ts";
+import { firmware, partition, security, securityProblem, sensors } from "./schema-device-parts.ts";
+import { classMqtt, mqtt } from "./schema-mqtt.ts";
 import type { mappingEntry, plainValue, secretSource } from "./schema-parts.ts";
 import { dnsLabel, mapping, metadata, secrets, selector, type settingKey, settings } from "./schema-parts.ts";
 
@@ -105,6 +106,7 @@ export const deviceClassSpec = z
     settings: settings.default({}),
     secrets: secrets.default({}),
     sensors: sensors.default([]),
+    mqtt: classMqtt.prefault({}),
     security: security.optional(),
     formerly: formerly("DeviceClass"),
   })

@@ -26,7 +26,7 @@ describe("loading manifests", () => {
       mapping: [],
     });
     expect(documents.groups[0]!.manifest.spec.priority).toBe(0);
-    expect(documents.devices[0]!.manifest.spec.credentials).toEqual({ generation: 1 });
+    expect(documents.devices[0]!.manifest.spec.credentials).toEqual({ generation: 1, keepPrevious: true });
     expect(documents.devices[0]).toMatchObject({ file: "f.yaml", line: 21 });
   });
 

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { deriveBytes, deriveText, fingerprint } from "../../components/derivation.ts";
+import { deriveBytes, deriveText, fingerprint } from "../../model/derivation.ts";
 
 const ROOT = Buffer.alloc(32, 7).toString("base64");
 

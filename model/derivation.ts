@@ -3,7 +3,13 @@
 import { createHmac, hkdfSync } from "node:crypto";
 
 /** What a derived value is for. Together with the names it makes the value; changing one changes credentials. */
-export type Purpose = "mqtt-password" | "random-secret" | "nvs-keys" | "fingerprint";
+export type Purpose =
+  | "mqtt-password"
+  | "mqtt-user-password"
+  | "broker-salt"
+  | "random-secret"
+  | "nvs-keys"
+  | "fingerprint";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /** Largest multiple of the alphabet's size that a byte holds: bytes from here on would favour some letters. */

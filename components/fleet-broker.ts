@@ -1,0 +1,88 @@
+// The broker's users as one dynamic resource: its state says who they are, and holds none of their lines.
+import * as pulumi from "@pulumi/pulumi";
+import type { BrokerInputs, UserSecret } from "../dynamic-providers/broker-provider.ts";
+import type { MemberDevice, PasswordSource } from "../dynamic-providers/broker-users.ts";
+import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
+import { isAdoptedCredential } from "../model/adopted.ts";
+import { brokerPort } from "../model/device-config.ts";
+import { USER_SECRET_KEYS } from "../model/schema-mqtt.ts";
+import type { DevicesCluster } from "./devices-cluster.ts";
+import type { RegisteredDevice } from "./fleet-registry.ts";
+import { ownership } from "./ownership.ts";
+
+/** `pulumi-nodejs:dynamic/edgeflock:Broker`. */
+export class BrokerResource extends DynamicResource {
+  /** Secrets with the keys `passwordfile` and `aclfile`, whose parts put together are Mosquitto's files. */
+  declare readonly secretNames: pulumi.Output<string[]>;
+
+  constructor(name: string, inputs: pulumi.Inputs, opts: pulumi.CustomResourceOptions) {
+    super("broker", "Broker", name, { ...inputs, secretNames: undefined }, opts);
+  }
+}
+
+/** Undefined where the broker's users are made by somebody else. Call it when all devices are registered. */
+export function declareBroker(
+  name: string,
+  parent: pulumi.Resource,
+  cluster: DevicesCluster,
+): BrokerResource | undefined {
+  const { mqtt } = cluster.spec;
+  if (mqtt.broker.kind !== "mosquitto") return undefined;
+  const { target, explicit, clusterUid } = cluster.connection;
+  const { classes, devices } = cluster.registry;
+  const namespace = cluster.namespaceName;
+  const inputs: pulumi.Inputs & Record<keyof Omit<BrokerInputs, "kubernetes">, unknown> = {
+    cluster: cluster.clusterName,
+    namespace: cluster.namespace,
+    owner: ownership(parent, [], undefined).owner,
+    clusterUid,
+    ...(explicit && { kubernetes: target }),
+    topicRoot: mqtt.topicRoot,
+    url: brokerUrl(mqtt.broker),
+    classes: Object.fromEntries(classes.map(([className, { spec }]) => [className, spec.mqtt])),
+    devices: Object.fromEntries(devices.map((device) => [device.name, member(device, namespace)])),
+    readers: secretsOf(mqtt.readers, namespace),
+    applications: secretsOf(mqtt.applications, namespace),
+    passwords: passwordSource(cluster),
+  };
+  return new BrokerResource(name, inputs, { parent });
+}
+
+function member(device: RegisteredDevice, namespace: string): MemberDevice {
+  const { name, original, className, groups } = device;
+  const { generation, keepPrevious } = device.credentials;
+  const sameName = original.name === name && original.namespace === namespace;
+  return {
+    class: className,
+    ...(groups.length > 0 && { groups: [...groups].sort() }),
+    ...(generation > 1 && { generation }),
+    ...(generation > 1 && keepPrevious && { previous: generation - 1 }),
+    ...(!sameName && { original: `${original.namespace}/${original.name}` }),
+  };
+}
+
+type Users = DevicesCluster["spec"]["mqtt"]["readers"];
+
+function secretsOf(users: Users, namespace: string): Record<string, UserSecret> {
+  const entries = users.map(({ name, secret }) => {
+    const keys = Object.entries(secret.keys ?? USER_SECRET_KEYS).filter(([, key]) => key !== undefined);
+    const place = { namespace: secret.namespace ?? namespace, name: secret.name };
+    return [name, { ...place, keys: Object.fromEntries(keys) }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function brokerUrl(broker: DevicesCluster["spec"]["mqtt"]["broker"]): string {
+  const host = broker.host.includes(":") ? `[${broker.host}]` : broker.host;
+  return `${broker.tls ? "mqtts" : "mqtt"}://${host}:${brokerPort(broker)}`;
+}
+
+/** The root key rather than the passwords: those would be a second copy of each in the state. */
+function passwordSource(cluster: DevicesCluster): pulumi.Output<string> {
+  const text = pulumi.all([cluster.rootKey, cluster.adopted]).apply(([rootKey, adopted]) => {
+    const credentials = Object.entries(adopted).filter(([key]) => isAdoptedCredential(key));
+    const source: PasswordSource = { rootKey, adopted: Object.fromEntries(credentials.sort()) };
+    return JSON.stringify(source);
+  });
+  return pulumi.secret(text);
+}

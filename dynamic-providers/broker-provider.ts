@@ -1,0 +1,220 @@
+// The provider of a fleet's broker data: writes the Secrets with Mosquitto's files, and credentials into the Secrets of
+// readers and applications. Asks the API server. The state keeps who the users are, and digests; no password, no line.
+import type { KubernetesApi, KubernetesObject } from "../kubernetes/api.ts";
+import { applyOwned, deleteOwned, OWNER_ANNOTATION, type Owned } from "../kubernetes/owned-object.ts";
+import { BROKER_LABEL } from "../model/mqtt-access.ts";
+import { userCredential } from "../model/mqtt-credentials.ts";
+import { objectLabels } from "../model/names.ts";
+import { brokerSecrets } from "./broker-secrets.ts";
+import { type BrokerMembers, brokerUsers, type PasswordSource } from "./broker-users.ts";
+import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
+import { explainWriteError } from "./explain-write-error.ts";
+import { fieldManager } from "./field-manager.ts";
+import { type Injected, type Injection, inject, injectionDrift, withdraw } from "./injected-secret.ts";
+import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
+import type { DynamicProvider } from "./provider.ts";
+import { stableDigest } from "./stable-digest.ts";
+import { type ClusterInputs, connectFor } from "./stack-connection.ts";
+
+/** Which value goes under which key of whose Secret. */
+export interface UserSecret {
+  namespace: string;
+  name: string;
+  keys: { url?: string; username?: string; password?: string; topic?: string };
+}
+
+export interface BrokerInputs extends ClusterInputs, Omit<BrokerMembers, "readers" | "applications"> {
+  cluster: string;
+  /** `<project>/<stack>/<resource>`: the token that the Secrets bear. */
+  owner: string;
+  /** `mqtts://host:port`, for readers and applications. */
+  url: string;
+  readers: Record<string, UserSecret>;
+  applications: Record<string, UserSecret>;
+  /** A `PasswordSource` as text; secret. */
+  passwords: string;
+}
+
+interface Shard {
+  name: string;
+  keys: OwnedKeys;
+  /** Digest of what we own in it. */
+  written: string;
+}
+
+export interface BrokerOutputs extends ClusterInputs {
+  namespace: string;
+  owner: string;
+  /** Digest of all inputs as they were applied. */
+  applied: string;
+  shards: Shard[];
+  injected: Injected[];
+  /** Names of the Secrets with the broker's files. */
+  secretNames: string[];
+  /** Set by a refresh that found a Secret changed: which, which keys, by whom. */
+  drift?: string;
+}
+
+async function diff(_id: string, olds: BrokerOutputs, news: BrokerInputs) {
+  const moved = olds.namespace !== news.namespace || olds.clusterUid !== news.clusterUid;
+  return {
+    changes: moved || olds.drift !== undefined || olds.applied !== appliedDigest(news),
+    replaces: moved ? ["namespace"] : [],
+    // A Secret that an application reads may stay where it is: deleted after it was written anew, it would be gone.
+    deleteBeforeReplace: moved,
+  };
+}
+
+async function create(inputs: BrokerInputs) {
+  const id = `${inputs.namespace}/${inputs.cluster}-broker`;
+  try {
+    return { id, outs: await write(inputs, []) };
+  } catch (error) {
+    throw isRefusal(error) ? error : new OutcomeUnknown(error, id, unwritten(inputs));
+  }
+}
+
+async function update(_id: string, olds: BrokerOutputs, news: BrokerInputs) {
+  return { outs: await write(news, olds.injected, [olds.owner]) };
+}
+
+async function read(id: string, props: BrokerOutputs) {
+  const api = await connectFor(props);
+  const { drift: _, ...rest } = props;
+  const found = await Promise.all([
+    ...props.shards.map(async (shard) => named(shard.name, await shardDrift(api, props, shard))),
+    ...props.injected.map(async (each) =>
+      named(`${each.namespace}/${each.name}`, await injectionDrift(api, each)),
+    ),
+  ]);
+  const drift = found.filter((line) => line !== undefined).join("; ");
+  return { id, props: drift === "" ? rest : { ...rest, drift } };
+}
+
+async function remove(_id: string, props: BrokerOutputs) {
+  const api = await connectFor(props);
+  for (const injected of props.injected) await withdraw(api, injected, props.owner);
+  await deleteShards(api, props, []);
+}
+
+/** @param owners of before, whose Secrets these may still be: the state says that they are ours */
+async function write(
+  inputs: BrokerInputs,
+  before: Injected[],
+  owners: string[] = [],
+): Promise<BrokerOutputs> {
+  const { namespace, owner, clusterUid, kubernetes } = inputs;
+  const api = await connectFor(inputs);
+  const source = JSON.parse(inputs.passwords) as PasswordSource;
+  const users = brokerUsers(
+    { ...inputs, readers: Object.keys(inputs.readers), applications: Object.keys(inputs.applications) },
+    source,
+  );
+  const secrets = await brokerSecrets(inputs, users, source.rootKey);
+  const shards: Shard[] = [];
+  // The last first: when there are more than before, no user is missing meanwhile.
+  for (const object of secrets.reverse()) shards.unshift(await writeShard(api, object, owner, owners));
+  await deleteShards(api, { namespace, owner }, shards);
+  const injected: Injected[] = [];
+  for (const injection of injections(inputs, source)) injected.push(await inject(api, injection, owner));
+  for (const old of before) {
+    const stays = injected.some(({ namespace, name }) => namespace === old.namespace && name === old.name);
+    if (!stays) await withdraw(api, old, owner);
+  }
+  return {
+    namespace,
+    owner,
+    clusterUid,
+    ...(kubernetes && { kubernetes }),
+    applied: appliedDigest(inputs),
+    shards,
+    injected,
+    secretNames: shards.map(({ name }) => name),
+  };
+}
+
+async function writeShard(
+  api: KubernetesApi,
+  object: Owned,
+  owner: string,
+  former: string[],
+): Promise<Shard> {
+  const { name, namespace = "" } = object.metadata;
+  const live = await applyOwned(api, object, owner, fieldManager(owner), former).catch((error) => {
+    throw explainWriteError(error, `the Secret ${name}`, namespace);
+  });
+  const keys: OwnedKeys = {
+    data: Object.keys(object.data as object).sort(),
+    labels: Object.keys(object.metadata.labels ?? {}).sort(),
+    annotations: [OWNER_ANNOTATION],
+  };
+  return { name, keys, written: ownedDigest(live, keys) };
+}
+
+/** All but these, of whatever number or cluster name they were made, those of a killed run too. */
+async function deleteShards(
+  api: KubernetesApi,
+  { namespace, owner }: { namespace: string; owner: string },
+  keep: Shard[],
+): Promise<void> {
+  const kind = { apiVersion: "v1", kind: "Secret", namespace };
+  const found = await api.listMetadata(kind, { labelSelector: BROKER_LABEL });
+  for (const { metadata } of found) {
+    if (keep.some(({ name }) => name === metadata.name)) continue;
+    await deleteOwned(api, { ...kind, metadata: { namespace, name: metadata.name } }, owner);
+  }
+}
+
+async function shardDrift(api: KubernetesApi, of: BrokerOutputs, shard: Shard): Promise<string | undefined> {
+  const metadata = { namespace: of.namespace, name: shard.name };
+  const live = await api.getOrUndefined<KubernetesObject>({ apiVersion: "v1", kind: "Secret", metadata });
+  if (!live) return "deleted";
+  if (ownedDigest(live, shard.keys) === shard.written) return undefined;
+  return describeDrift(live, shard.keys, fieldManager(of.owner));
+}
+
+function named(name: string, drift: string | undefined): string | undefined {
+  return drift === undefined ? undefined : `${name}: ${drift}`;
+}
+
+function injections(inputs: BrokerInputs, { rootKey }: PasswordSource): Injection[] {
+  const { cluster, namespace, url, topicRoot } = inputs;
+  const labels = objectLabels({ cluster });
+  return (["reader", "application"] as const).flatMap((kind) =>
+    Object.entries(inputs[`${kind}s`]).map(([user, { keys, ...place }]): Injection => {
+      const credential = userCredential(kind, { namespace, name: user }, rootKey);
+      const values = { url, topic: topicRoot, ...credential };
+      const data = Object.entries(keys).map(([field, key]) => [key, values[field as keyof typeof values]]);
+      return { ...place, labels, data: Object.fromEntries(data) };
+    }),
+  );
+}
+
+/** For a write of which nobody knows whether it was carried out: the next run writes it all again. */
+function unwritten({ namespace, owner, clusterUid, kubernetes }: BrokerInputs): BrokerOutputs {
+  return {
+    namespace,
+    owner,
+    clusterUid,
+    ...(kubernetes && { kubernetes }),
+    applied: "",
+    shards: [],
+    injected: [],
+    secretNames: [],
+  };
+}
+
+/** A kube-context may get another name without anything having changed in the cluster. */
+function appliedDigest(inputs: BrokerInputs): string {
+  const { kubernetes: _, ...rest } = inputs as BrokerInputs & { __provider?: string };
+  delete rest.__provider;
+  return stableDigest(rest);
+}
+
+export const brokerProvider: DynamicProvider<BrokerInputs, BrokerOutputs> = {
+  diff,
+  create,
+  update,
+  read,
+  delete: remove,
+};

@@ -1,0 +1,124 @@
+// Schema of a cluster's MQTT: its broker, where topics begin, and who but devices uses it. Pure; touches nothing.
+import { z } from "zod";
+import { RESERVED_ENDINGS } from "./names.ts";
+import { NVS_STRING_MAX } from "./nvs-type.ts";
+import { dnsLabel, secretKey } from "./schema-parts.ts";
+
+const HOST =
+  /^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
+const IPV6 = /^[0-9A-Fa-f:]{2,39}$/;
+
+const broker = z
+  .strictObject({
+    kind: z
+      .enum(["mosquitto", "external"])
+      .describe("`external`: a broker that somebody else runs; devices are only told how to reach it."),
+    host: z
+      .string()
+      .max(253)
+      .refine((host) => HOST.test(host) || (host.includes(":") && IPV6.test(host)), {
+        error: "must be a host name or an address, without scheme and port",
+      }),
+    port: z.int().min(1).max(65535).describe("Default 8883 with TLS, 1883 without.").optional(),
+    tls: z.boolean().describe("Plain MQTT has to be asked for with `tls: false`.").default(true),
+  })
+  .meta({ title: "Broker" });
+
+/** MQTT levels without wildcards, "$" and ".": safe in an ACL pattern, a topic, a path and a shell. */
+const TOPIC = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
+const PEM = /^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n*)+$/;
+
+/** What an application's Secret can be given, and the key that each goes under unless `keys` says otherwise. */
+export const USER_SECRET_KEYS = {
+  url: "MQTT_URL",
+  username: "MQTT_USERNAME",
+  password: "MQTT_PASSWORD",
+  topic: "MQTT_TOPIC",
+} as const;
+
+const OWN_NAME = new RegExp(`(${RESERVED_ENDINGS.join("|")}|-broker-\\d+)$`);
+
+const userSecret = z
+  .strictObject({
+    name: dnsLabel(63)
+      .refine((name) => !OWN_NAME.test(name), "ends like a Secret that Edgeflock makes; choose another name")
+      .describe("Made where it isn't there; a Secret of the application's own keeps its other keys."),
+    namespace: dnsLabel(63).describe("Default the cluster's; any other must be there.").optional(),
+    keys: z
+      .strictObject({
+        url: secretKey.describe("Gets `mqtts://host:port`.").optional(),
+        username: secretKey.optional(),
+        password: secretKey.optional(),
+        topic: secretKey.describe("Gets the topic root, without wildcards.").optional(),
+      })
+      .refine((keys) => Object.keys(keys).length > 0, "needs at least one key")
+      .refine((keys) => new Set(Object.values(keys)).size === Object.keys(keys).length, {
+        error: "two values cannot go under one key",
+      })
+      .describe(`Which value goes under which key; default ${Object.values(USER_SECRET_KEYS).join(", ")}.`)
+      .optional(),
+  })
+  .meta({ id: "UserSecret", description: "The Kubernetes Secret that gets an MQTT user's credentials." });
+
+const user = z
+  .strictObject({ name: dnsLabel(50), secret: userSecret })
+  .meta({ id: "MqttUser", description: "Somebody who uses the broker and is no device." });
+
+const users = z.array(user).max(100).default([]);
+
+export const mqtt = z
+  .strictObject({
+    broker,
+    topicRoot: z
+      .string()
+      .max(128)
+      .regex(TOPIC, 'must be MQTT levels of letters, digits, "-" and "_" with "/" between, without wildcards')
+      .describe("Every device publishes and subscribes below `<topicRoot>/<device>`."),
+    ca: z
+      .string()
+      .max(NVS_STRING_MAX, `must fit an NVS string: at most ${NVS_STRING_MAX} characters`)
+      .regex(PEM, "must be certificates in PEM form")
+      .describe("Certificate, or chain, that signs the broker's; PEM text.")
+      .optional(),
+    readers: users.describe("May read everything below the topic root: a recorder, a dashboard."),
+    applications: users.describe(
+      "May read everything below the topic root, command devices and broadcast to them.",
+    ),
+  })
+  .superRefine(({ broker: { kind }, readers, applications }, context) => {
+    const lists = { readers, applications };
+    const seen = new Map<string, string>();
+    for (const [list, members] of Object.entries(lists)) {
+      for (const [index, { name, secret }] of members.entries()) {
+        const claims = [
+          [`name of ${list}`, name, ["name"]],
+          ["Secret", `${secret.namespace ?? ""}/${secret.name}`, ["secret", "name"]],
+        ] as const;
+        for (const [what, claim, path] of claims) {
+          const other = seen.get(`${what} ${claim}`);
+          const message = `"${path.length === 1 ? name : secret.name}" is taken by ${other}`;
+          if (other) context.addIssue({ code: "custom", path: [list, index, ...path], message });
+          seen.set(`${what} ${claim}`, `${list}[${index}]`);
+        }
+      }
+      if (kind === "external" && members.length > 0) {
+        const message = "an external broker's users are made by whoever runs it; remove them";
+        context.addIssue({ code: "custom", path: [list], message });
+      }
+    }
+  })
+  .meta({ title: "MQTT" });
+
+/** Of a class. */
+export const classMqtt = z
+  .strictObject({
+    commands: z
+      .boolean()
+      .describe("Whether its devices may subscribe below their own topic; else they only publish there.")
+      .default(true),
+    broadcasts: z
+      .boolean()
+      .describe("Whether its devices may read what is said to all, to their class and to their groups.")
+      .default(true),
+  })
+  .meta({ title: "MQTT rights", description: "What the class's devices may do at the broker." });
