@@ -1,0 +1,156 @@
+// A real Mosquitto on 127.0.0.1 with TLS, on files that a test gives it. Debian's package `mosquitto` has it.
+import { type ChildProcess, spawn } from "node:child_process";
+import { webcrypto } from "node:crypto";
+import { access, chmod, mkdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { userInfo } from "node:os";
+import { delimiter, join } from "node:path";
+import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
+import "reflect-metadata";
+
+/** What the broker takes its users from. */
+export interface BrokerFiles {
+  passwordfile: string;
+  aclfile: string;
+}
+
+export interface Tls {
+  key: string;
+  certificate: string;
+}
+
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const DAY = 86_400_000;
+
+/** A certificate for 127.0.0.1 that signs itself. */
+export async function loopbackCertificate(): Promise<Tls> {
+  const x509 = await import("@peculiar/x509");
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: "CN=127.0.0.1",
+    notBefore: new Date(Date.now() - DAY),
+    notAfter: new Date(Date.now() + DAY),
+    signingAlgorithm: ALGORITHM,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.SubjectAlternativeNameExtension([{ type: "ip", value: "127.0.0.1" }]),
+    ],
+  });
+  const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
+  return {
+    certificate: `${certificate.toString("pem")}\n`,
+    key: `-----BEGIN PRIVATE KEY-----\n${key.replace(/.{64}/g, "$&\n")}\n-----END PRIVATE KEY-----\n`,
+  };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Debian puts it where only root's PATH looks. */
+export async function findMosquitto(): Promise<string | undefined> {
+  for (const folder of [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"]) {
+    const path = join(folder, "mosquitto");
+    const found = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return undefined;
+}
+
+export class Mosquitto {
+  readonly #folder: string;
+  readonly #port: number;
+  readonly #tls: Tls;
+  readonly #process: ChildProcess;
+  #log = "";
+
+  private constructor(folder: string, port: number, tls: Tls, process: ChildProcess) {
+    this.#folder = folder;
+    this.#port = port;
+    this.#tls = tls;
+    this.#process = process;
+    process.stderr?.on("data", (chunk: Buffer) => (this.#log += chunk));
+    process.stdout?.on("data", (chunk: Buffer) => (this.#log += chunk));
+  }
+
+  static async start(folder: string, port: number, tls: Tls, files: BrokerFiles): Promise<Mosquitto> {
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o700);
+    const write = (name: string, text: string) => writeFile(join(folder, name), text, { mode: 0o600 });
+    await write("key.pem", tls.key);
+    await write("certificate.pem", tls.certificate);
+    await write("passwordfile", files.passwordfile);
+    await write("aclfile", files.aclfile);
+    const config = {
+      user: userInfo().username,
+      listener: `${port} 127.0.0.1`,
+      keyfile: join(folder, "key.pem"),
+      certfile: join(folder, "certificate.pem"),
+      allow_anonymous: false,
+      password_file: join(folder, "passwordfile"),
+      acl_file: join(folder, "aclfile"),
+      sys_interval: 1,
+      max_queued_messages: 10_000,
+    };
+    await write(
+      "mosquitto.conf",
+      Object.entries(config)
+        .map(([key, value]) => `${key} ${value}\n`)
+        .join(""),
+    );
+    const program = await findMosquitto();
+    if (program === undefined) throw new Error("mosquitto is not there");
+    const child = spawn(program, ["-c", join(folder, "mosquitto.conf"), "-v"], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const broker = new Mosquitto(folder, port, tls, child);
+    await broker.#logged("running");
+    return broker;
+  }
+
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Writes new files and tells the running broker to read them, as its manual says: by SIGHUP. */
+  async reload(files: BrokerFiles): Promise<void> {
+    await writeFile(join(this.#folder, "passwordfile"), files.passwordfile);
+    await writeFile(join(this.#folder, "aclfile"), files.aclfile);
+    const before = this.#log.length;
+    this.#process.kill("SIGHUP");
+    await this.#logged("Reloading config", before);
+  }
+
+  /** Connects with TLS, its certificate verified. @throws where the broker refuses */
+  async connect(options: IClientOptions): Promise<MqttClient> {
+    return connectAsync(`mqtts://127.0.0.1:${this.#port}`, {
+      protocolVersion: 5,
+      ca: this.#tls.certificate,
+      reconnectPeriod: 0,
+      ...options,
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null) return;
+    const ended = new Promise((resolve) => this.#process.once("exit", resolve));
+    this.#process.kill("SIGTERM");
+    await ended;
+  }
+
+  async #logged(text: string, after = 0): Promise<void> {
+    const until = Date.now() + 20_000;
+    while (!this.#log.slice(after).includes(text)) {
+      if (Date.now() > until || this.#process.exitCode !== null) throw new Error(`mosquitto: ${this.#log}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
