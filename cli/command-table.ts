@@ -40,6 +40,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import("./commands/kubectl.ts"),
   },
   {
+    name: "adopt",
+    summary: "take a namespace whose Secrets exist into a stack, credentials as they are",
+    load: () => import("./commands/adopt.ts"),
+  },
+  {
     name: "explain",
     summary: "show a device's settings and where each came from",
     load: () => import("./commands/explain.ts"),

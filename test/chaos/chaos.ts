@@ -133,10 +133,7 @@ class ChaosRun {
     );
     const values = await secretValues(this.#project, this.#life);
     const folders = [join(this.#project.folder, ".edgeflock"), join(cacheFolder(), "work")];
-    this.#note(
-      number,
-      (await filesWith(values, folders)).map((file) => `${file} holds a secret`),
-    );
+    this.#note(number, await filesWith(values, folders));
     this.#note(
       number,
       (await allFiles(this.#temporary))

@@ -67,26 +67,35 @@ export async function leftLocks(project: TestProject): Promise<string[]> {
   return files.filter((file) => !file.endsWith(".attrs"));
 }
 
-/** Files below the folders that hold one of the values in plain or base64. */
-export async function filesWith(values: readonly string[], folders: readonly string[]): Promise<string[]> {
-  const needles = values.flatMap((value) => [value, Buffer.from(value).toString("base64")]);
+/**
+ * Files below the folders that hold one of the values in plain or base64: `<file> holds <name>`.
+ *
+ * @param values by a name for people
+ */
+export async function filesWith(
+  values: ReadonlyMap<string, string>,
+  folders: readonly string[],
+): Promise<string[]> {
   const found: string[] = [];
   for (const file of (await Promise.all(folders.map(allFiles))).flat()) {
     const content = await readFile(file, "latin1").catch(() => "");
-    if (needles.some((needle) => content.includes(needle))) found.push(file);
+    for (const [name, value] of values) {
+      const isThere = content.includes(value) || content.includes(Buffer.from(value).toString("base64"));
+      if (isThere) found.push(`${file} holds ${name}`);
+    }
   }
   return found;
 }
 
-/** Everything secret in the devices' Secrets: passwords of MQTT and Wi-Fi. */
-export async function secretValues(project: TestProject, life: FleetLife): Promise<string[]> {
-  const secrets = await list(project, "v1", "Secret");
-  const values = secrets.flatMap(({ data }) =>
-    Object.entries(data ?? {})
-      .filter(([key]) => /PASSWORD|password|token/.test(key))
-      .map(([, value]) => text(value)!),
-  );
-  return [...new Set([...values, ...Object.values(life.variables)])];
+/** Everything secret in the fleet's Secrets, and in the environment, by where it stands. */
+export async function secretValues(project: TestProject, life: FleetLife): Promise<Map<string, string>> {
+  const values = new Map(Object.entries(life.variables));
+  for (const { metadata, data } of await list(project, "v1", "Secret")) {
+    for (const [key, value] of Object.entries(data ?? {})) {
+      if (/PASSWORD|password|token/.test(key)) values.set(`${metadata.name}/${key}`, text(value)!);
+    }
+  }
+  return values;
 }
 
 export async function allFiles(folder: string): Promise<string[]> {

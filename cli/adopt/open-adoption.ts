@@ -1,0 +1,132 @@
+// Gathers what an adoption is planned from: the stack's manifests and configuration, and what is in the namespace.
+// Reads files, may ask pulumi for the selected stack, asks the API server.
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parse } from "yaml";
+import { readAdoptedValues } from "../../components/adopted-values.ts";
+import { connect, type KubernetesApi, type KubernetesObject } from "../../kubernetes/api.ts";
+import { targetFromConfig } from "../../kubernetes/target.ts";
+import { loadManifests } from "../../model/load-manifests.ts";
+import { readManifestFiles } from "../../model/read-manifest-files.ts";
+import { VisibleError } from "../../model/visible-error.ts";
+import { prepareEnvironment } from "../../toolchain/environment.ts";
+import { stderrProgress } from "../../toolchain/progress.ts";
+import { projectFolder } from "../../toolchain/project-folder.ts";
+import { meantStack } from "../../toolchain/pulumi-stack.ts";
+import { carryOut } from "./carry-out.ts";
+import { type Adoption, planAdoption } from "./plan-adoption.ts";
+import type { LiveObject, LiveSecret } from "./read-device-secret.ts";
+
+export interface OpenOptions {
+  stack?: string | undefined;
+  from?: string | undefined;
+  secretNames: readonly string[];
+}
+
+export interface OpenAdoption {
+  plan: Adoption;
+  /** @throws VisibleError where objects belong to a stack that was not named */
+  refuseForeign(): void;
+  carryOut(): Promise<void>;
+}
+
+export async function openAdoption(namespace: string, options: OpenOptions): Promise<OpenAdoption> {
+  const folder = projectFolder();
+  const project = await projectFile(folder);
+  const stack = await chosenStack(folder, options.stack);
+  const config = await stackConfig(folder, project.stackConfigDir ?? ".", stack);
+  const get = (key: string) =>
+    typeof config[`edgeflock:${key}`] === "string" ? (config[`edgeflock:${key}`] as string) : undefined;
+  const documents = loadManifests(readManifestFiles(join(folder, get("manifests") ?? join("stacks", stack))));
+  const target = targetFromConfig(get);
+  const { kubeconfig } = target;
+  const api = await connect({
+    ...target,
+    ...(kubeconfig !== undefined && { kubeconfig: resolve(folder, kubeconfig) }),
+  });
+  const live = await gather(api, namespace);
+  const adopted = await readAdoptedValues(api, namespace);
+  const { from, secretNames } = options;
+  const input = { documents, namespace, project: project.name, stack, adopted, from, secretNames, ...live };
+  const plan = planAdoption(input);
+  return {
+    plan,
+    refuseForeign: () => refuse(plan),
+    carryOut: () => carryOut(api, namespace, plan, adopted, `${project.name}/${stack}/${plan.cluster}`),
+  };
+}
+
+async function projectFile(folder: string): Promise<{ name: string; stackConfigDir?: string }> {
+  const project = parse(await readFile(join(folder, "Pulumi.yaml"), "utf8")) as { name?: unknown };
+  if (typeof project?.name === "string") return project as { name: string };
+  throw new VisibleError(`${join(folder, "Pulumi.yaml")} names no project.`);
+}
+
+async function chosenStack(folder: string, given: string | undefined): Promise<string> {
+  const progress = stderrProgress();
+  const { environment, tools } = await prepareEnvironment({
+    projectFolder: folder,
+    tools: ["pulumi"],
+    progress,
+  });
+  const args = given === undefined ? [] : ["--stack", given];
+  const stack = await meantStack(args, { project: folder, pulumi: tools.pulumi!.path, environment });
+  if (stack) return stack.split("/").at(-1)!;
+  throw new VisibleError("No stack is selected.", { hint: "Name one with --stack." });
+}
+
+async function stackConfig(
+  folder: string,
+  configDir: string,
+  stack: string,
+): Promise<Record<string, unknown>> {
+  const path = join(folder, configDir, `Pulumi.${stack}.yaml`);
+  try {
+    const { config } = parse(await readFile(path, "utf8")) as { config?: Record<string, unknown> };
+    return config ?? {};
+  } catch (cause) {
+    throw new VisibleError(`The stack's configuration ${path} cannot be read.`, {
+      hint: `Make the stack first: edgeflock pulumi stack init ${stack}`,
+      cause,
+    });
+  }
+}
+
+const KINDS = [
+  ["v1", "ConfigMap"],
+  ["v1", "ServiceAccount"],
+  ["rbac.authorization.k8s.io/v1", "Role"],
+  ["rbac.authorization.k8s.io/v1", "RoleBinding"],
+] as const;
+
+async function gather(
+  api: KubernetesApi,
+  namespace: string,
+): Promise<{ objects: LiveObject[]; secrets: LiveSecret[] }> {
+  const address = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } };
+  const own = await api.getOrUndefined<KubernetesObject>(address);
+  if (!own) {
+    throw new VisibleError(`There is no namespace "${namespace}" in the kube-context "${api.contextName}".`, {
+      hint: 'There is nothing to adopt: "pulumi up" makes it.',
+    });
+  }
+  const secrets = await api.list<LiveSecret>({ apiVersion: "v1", kind: "Secret", namespace });
+  const others = await Promise.all(
+    KINDS.map(async ([apiVersion, kind]) => {
+      const found = await api.listMetadata({ apiVersion, kind, namespace });
+      return found.map(({ metadata }) => ({ apiVersion, kind, metadata }));
+    }),
+  );
+  return { objects: [own, ...secrets, ...others.flat()], secrets };
+}
+
+function refuse({ foreign }: Adoption): void {
+  const first = foreign[0];
+  if (!first) return;
+  const [project, stack] = first.token.split("/");
+  const { kind, metadata } = first.object;
+  const rest = foreign.length > 1 ? ` (and ${foreign.length - 1} more)` : "";
+  throw new VisibleError(`${kind} ${metadata.name}${rest} belongs to the stack ${project}/${stack}.`, {
+    hint: `If that stack is in use no longer, take its objects over with --from ${project}/${stack}. Nothing was changed.`,
+  });
+}
