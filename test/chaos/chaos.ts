@@ -146,12 +146,12 @@ class ChaosRun {
 
   async #declare(): Promise<void> {
     Object.assign(this.#project.variables, this.#life.variables);
-    const version = this.#life.variables.BUILD_TOKEN!;
+    const version = this.#life.firmwareVersion;
     if (version !== this.#version) await this.#writeFirmware(version);
     await this.#project.manifests(this.#life.manifests());
   }
 
-  /** A firmware of its own for each token, whose build takes long enough to be killed. */
+  /** A firmware of its own for each version, whose build takes long enough to be killed. */
   async #writeFirmware(version: string): Promise<void> {
     for (const [path, content] of Object.entries(soundFirmware(version))) {
       await this.#project.write(join("firmware", "made", path), content);

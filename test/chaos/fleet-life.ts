@@ -38,6 +38,10 @@ export class FleetLife {
     };
   }
 
+  get firmwareVersion(): string {
+    return `1.0.${this.#firmware}`;
+  }
+
   /** By the name that its credentials derive from: the Secret that has them now. */
   get devices(): { original: string; name: string; generation: number }[] {
     return this.#devices.map(({ name, formerly, generation }) => ({
