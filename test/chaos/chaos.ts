@@ -100,13 +100,13 @@ class ChaosRun {
     const killed = await this.#killDuringUpdate(target, after);
     if (killed === undefined) {
       this.tooLate++;
-      this.#usual = Math.max(2_000, this.#usual * 0.9);
       return;
     }
     await start(this.#options.clusterFolder);
     await this.handedOut.look(this.#project);
     const took = await this.#update(`the update after kill ${number} (${target})`);
     await this.handedOut.look(this.#project);
+    this.#usual = took;
     this.kills.push({ target, parts: killed, afterMs: after, changes, recoveredInMs: took });
     this.#options.say(
       `${number}/${this.#options.kills}  ${changes.join(", ")}: ${target} killed after ${(after / 1000).toFixed(1)} s; up again in ${(took / 1000).toFixed(1)} s`,
