@@ -2,7 +2,7 @@
 // readers and applications. Asks the API server. The state keeps who the users are, and digests; no password, no line.
 import type { KubernetesApi, KubernetesObject } from "../kubernetes/api.ts";
 import { applyOwned, deleteOwned, OWNER_ANNOTATION, type Owned } from "../kubernetes/owned-object.ts";
-import { BROKER_LABEL } from "../model/mqtt-access.ts";
+import { BROKER_LABEL, BROKER_USER_LABEL } from "../model/mqtt-access.ts";
 import { userCredential } from "../model/mqtt-credentials.ts";
 import { objectLabels } from "../model/names.ts";
 import { brokerSecrets } from "./broker-secrets.ts";
@@ -75,7 +75,7 @@ async function create(inputs: BrokerInputs) {
 }
 
 async function update(_id: string, olds: BrokerOutputs, news: BrokerInputs) {
-  return { outs: await write(news, olds.injected, [olds.owner]) };
+  return { outs: await write(news, olds.injected, olds.owner) };
 }
 
 async function read(id: string, props: BrokerOutputs) {
@@ -94,32 +94,24 @@ async function read(id: string, props: BrokerOutputs) {
 async function remove(_id: string, props: BrokerOutputs) {
   const api = await connectFor(props);
   for (const injected of props.injected) await withdraw(api, injected, props.owner);
-  await deleteShards(api, props, []);
+  await deleteOthers(api, props, []);
 }
 
-/** @param owners of before, whose Secrets these may still be: the state says that they are ours */
+/** @param formerOwner whose Secrets these may still be: the state says that they are ours */
 async function write(
   inputs: BrokerInputs,
   before: Injected[],
-  owners: string[] = [],
+  formerOwner: string = inputs.owner,
 ): Promise<BrokerOutputs> {
   const { namespace, owner, clusterUid, kubernetes } = inputs;
   const api = await connectFor(inputs);
   const source = JSON.parse(inputs.passwords) as PasswordSource;
-  const users = brokerUsers(
-    { ...inputs, readers: Object.keys(inputs.readers), applications: Object.keys(inputs.applications) },
-    source,
-  );
-  const secrets = await brokerSecrets(inputs, users, source.rootKey);
-  const shards: Shard[] = [];
-  // The last first: when there are more than before, no user is missing meanwhile.
-  for (const object of secrets.reverse()) shards.unshift(await writeShard(api, object, owner, owners));
-  await deleteShards(api, { namespace, owner }, shards);
-  const injected: Injected[] = [];
-  for (const injection of injections(inputs, source)) injected.push(await inject(api, injection, owner));
-  for (const old of before) {
-    const stays = injected.some(({ namespace, name }) => namespace === old.namespace && name === old.name);
-    if (!stays) await withdraw(api, old, owner);
+  const shards = await writeShards(api, inputs, source, formerOwner);
+  const injected = await injectAll(api, inputs, source, before, formerOwner);
+  const here = injected.filter((each) => each.namespace === namespace);
+  const keep = [...shards, ...here].map(({ name }) => name);
+  for (const token of new Set([owner, formerOwner])) {
+    await deleteOthers(api, { namespace, owner: token }, keep);
   }
   return {
     namespace,
@@ -131,6 +123,42 @@ async function write(
     injected,
     secretNames: shards.map(({ name }) => name),
   };
+}
+
+/** The last first: when there are more than before, no user is missing meanwhile. */
+async function writeShards(
+  api: KubernetesApi,
+  inputs: BrokerInputs,
+  source: PasswordSource,
+  formerOwner: string,
+): Promise<Shard[]> {
+  const [readers, applications] = [Object.keys(inputs.readers), Object.keys(inputs.applications)];
+  const users = brokerUsers({ ...inputs, readers, applications }, source);
+  const secrets = await brokerSecrets(inputs, users, source.rootKey);
+  const shards: Shard[] = [];
+  for (const object of secrets.reverse()) {
+    shards.unshift(await writeShard(api, object, inputs.owner, [formerOwner]));
+  }
+  return shards;
+}
+
+/** What is injected no longer is taken out when all that is wanted is in. */
+async function injectAll(
+  api: KubernetesApi,
+  inputs: BrokerInputs,
+  source: PasswordSource,
+  before: Injected[],
+  formerOwner: string,
+): Promise<Injected[]> {
+  const injected: Injected[] = [];
+  for (const injection of injections(inputs, source)) {
+    injected.push(await inject(api, injection, inputs.owner, [formerOwner]));
+  }
+  for (const old of before) {
+    const stays = injected.some(({ namespace, name }) => namespace === old.namespace && name === old.name);
+    if (!stays) await withdraw(api, old, formerOwner);
+  }
+  return injected;
 }
 
 async function writeShard(
@@ -151,17 +179,18 @@ async function writeShard(
   return { name, keys, written: ownedDigest(live, keys) };
 }
 
-/** All but these, of whatever number or cluster name they were made, those of a killed run too. */
-async function deleteShards(
+/** All of ours here but these, of whatever number or cluster name they were made, those of a killed run too. */
+async function deleteOthers(
   api: KubernetesApi,
   { namespace, owner }: { namespace: string; owner: string },
-  keep: Shard[],
+  keep: string[],
 ): Promise<void> {
   const kind = { apiVersion: "v1", kind: "Secret", namespace };
-  const found = await api.listMetadata(kind, { labelSelector: BROKER_LABEL });
-  for (const { metadata } of found) {
-    if (keep.some(({ name }) => name === metadata.name)) continue;
-    await deleteOwned(api, { ...kind, metadata: { namespace, name: metadata.name } }, owner);
+  for (const labelSelector of [BROKER_LABEL, BROKER_USER_LABEL]) {
+    for (const { metadata } of await api.listMetadata(kind, { labelSelector })) {
+      if (keep.includes(metadata.name)) continue;
+      await deleteOwned(api, { ...kind, metadata: { namespace, name: metadata.name } }, owner);
+    }
   }
 }
 
@@ -179,13 +208,13 @@ function named(name: string, drift: string | undefined): string | undefined {
 
 function injections(inputs: BrokerInputs, { rootKey }: PasswordSource): Injection[] {
   const { cluster, namespace, url, topicRoot } = inputs;
-  const labels = objectLabels({ cluster });
   return (["reader", "application"] as const).flatMap((kind) =>
     Object.entries(inputs[`${kind}s`]).map(([user, { keys, ...place }]): Injection => {
       const credential = userCredential(kind, { namespace, name: user }, rootKey);
       const values = { url, topic: topicRoot, ...credential };
       const data = Object.entries(keys).map(([field, key]) => [key, values[field as keyof typeof values]]);
-      return { ...place, labels, data: Object.fromEntries(data) };
+      const labels = { ...objectLabels({ cluster }), [BROKER_USER_LABEL]: credential.username };
+      return { ...place, fleet: namespace, labels, data: Object.fromEntries(data) };
     }),
   );
 }

@@ -9,6 +9,8 @@ import { explainWriteError } from "./explain-write-error.ts";
 import { fieldManager } from "./field-manager.ts";
 
 export interface Injection {
+  /** Namespace of the fleet that it comes from: two fleets may put keys into one Secret. */
+  fleet: string;
   namespace: string;
   name: string;
   labels: Record<string, string>;
@@ -26,8 +28,16 @@ export interface Injected {
   written: string;
 }
 
-/** @throws VisibleError where a key is somebody else's, or the Secret another stack's */
-export async function inject(api: KubernetesApi, injection: Injection, owner: string): Promise<Injected> {
+/**
+ * @param former owners whose Secret it may be still
+ * @throws VisibleError where a key is somebody else's, or the Secret another stack's
+ */
+export async function inject(
+  api: KubernetesApi,
+  injection: Injection,
+  owner: string,
+  former: readonly string[],
+): Promise<Injected> {
   const { namespace, name, labels } = injection;
   const manager = managerOf(owner, injection);
   const data = Object.fromEntries(
@@ -46,6 +56,7 @@ export async function inject(api: KubernetesApi, injection: Injection, owner: st
         { ...address, type: "Opaque", metadata: { name, namespace, labels }, data },
         owner,
         manager,
+        former,
       )
   ).catch((error) => {
     throw explained(error, injection);
@@ -83,9 +94,9 @@ export async function injectionDrift(api: KubernetesApi, injected: Injected): Pr
 }
 
 /** One manager a Secret: an apply takes away what the same manager wrote before and does not write now. */
-function managerOf(owner: string, { namespace, name }: { namespace: string; name: string }): string {
+function managerOf(owner: string, { fleet, namespace, name }: Injection): string {
   const digest = createHash("sha256")
-    .update(JSON.stringify([owner, namespace, name]))
+    .update(JSON.stringify([fleet, namespace, name]))
     .digest("hex");
   return `${fieldManager(owner).slice(0, 110)}/${digest.slice(0, 12)}`;
 }

@@ -76,3 +76,5 @@ export function brokerSecretName(cluster: string, index: number): string {
 
 /** Label of those Secrets; its value is the cluster's name. */
 export const BROKER_LABEL = "edgeflock.io/broker";
+/** Label of the Secrets that were made for a reader or an application; its value is their username. */
+export const BROKER_USER_LABEL = "edgeflock.io/broker-user";

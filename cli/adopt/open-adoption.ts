@@ -1,11 +1,13 @@
 // Gathers what an adoption is planned from: the stack's manifests and configuration, and what is in the namespace.
 // Reads files, may ask pulumi for the selected stack, asks the API server.
+
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { readAdoptedValues } from "../../components/adopted-values.ts";
 import { connect, type KubernetesApi, type KubernetesObject } from "../../kubernetes/api.ts";
 import { targetFromConfig } from "../../kubernetes/target.ts";
+import { clusterRoleName } from "../../model/access-plan.ts";
 import { loadManifests } from "../../model/load-manifests.ts";
 import { readManifestFiles } from "../../model/read-manifest-files.ts";
 import { VisibleError } from "../../model/visible-error.ts";
@@ -117,7 +119,17 @@ async function gather(
       return found.map(({ metadata }) => ({ apiVersion, kind, metadata }));
     }),
   );
-  return { objects: [own, ...secrets, ...others.flat()], secrets };
+  const everywhere = await Promise.all(
+    ["ClusterRole", "ClusterRoleBinding"].map((kind) =>
+      api.getOrUndefined<KubernetesObject>({
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind,
+        metadata: { name: clusterRoleName(namespace) },
+      }),
+    ),
+  );
+  const global = everywhere.filter((object) => object !== undefined);
+  return { objects: [own, ...secrets, ...others.flat(), ...global], secrets };
 }
 
 function refuse({ foreign }: Adoption): void {
