@@ -9,6 +9,7 @@ interface Resource {
   delete?: boolean;
   parent?: string;
   provider?: string;
+  aliases?: string[];
   inputs?: Record<string, unknown>;
   outputs?: Record<string, unknown>;
 }
@@ -51,6 +52,8 @@ export function settlePending(deployment: Deployment): Settled {
       if (resource.custom && resource.id && type !== "creating") toRefresh.push(resource.urn);
       continue;
     }
+    // A rename: the engine goes by the entry under the old name, and takes two for a damaged state.
+    if (resource.aliases?.some((alias) => known.has(alias))) continue;
     const device = type === "creating" ? unfinishedDevice(resource) : undefined;
     if (!device || (device.parent !== undefined && !known.has(device.parent))) continue;
     added.push(device);

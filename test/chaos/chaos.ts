@@ -43,10 +43,12 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   const cluster = await start(options.clusterFolder);
   const project = await TestProject.create(undefined, cluster.kubeconfig);
   const run = new ChaosRun(project, options);
+  let wentWell = false;
   try {
     await run.bringUp();
     while (run.kills.length < options.kills) await run.round();
     await run.finalChecks();
+    wentWell = true;
     return {
       seed: options.seed,
       kills: run.kills,
@@ -57,7 +59,10 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     };
   } finally {
     await start(options.clusterFolder);
-    await project[Symbol.asyncDispose]();
+    // after a failure that one is told, not what comes of it here
+    await project[Symbol.asyncDispose]().catch((error: unknown) => {
+      if (wentWell) throw error;
+    });
   }
 }
 

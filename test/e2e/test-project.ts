@@ -55,6 +55,7 @@ export class TestProject {
   static async create(
     program = 'export * from "edgeflock/program";\n',
     kubeconfig: string = inject("kubeconfig"),
+    variables: Record<string, string> = {},
   ): Promise<TestProject> {
     const id = `t${randomBytes(4).toString("hex")}`;
     const folder = join(CHECKOUT, ".edgeflock", "test-projects", id);
@@ -66,6 +67,7 @@ export class TestProject {
       ignoreUserBackend: true,
     });
     const project = new TestProject(id, folder, await connect({ kubeconfig }), env, kubeconfig);
+    Object.assign(project.variables, variables);
     const runtime = { name: "nodejs", options: { typescript: false } };
     await project.write(
       "Pulumi.yaml",

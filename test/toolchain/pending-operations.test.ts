@@ -69,6 +69,16 @@ describe("pending operations", () => {
     expect(deployment.resources).toEqual([parent("a"), known]);
   });
 
+  it("that create a renamed Device are dropped: the one under its old name stands for both", () => {
+    const old = { ...device("a"), id: "gh/a-device" };
+    const renamed = { ...device("b"), parent: urn("component", "a"), aliases: [old.urn] };
+    const { deployment } = settlePending({
+      resources: [parent("a"), old],
+      pending_operations: [{ resource: renamed, type: "creating" }],
+    });
+    expect(deployment.resources).toEqual([parent("a"), old]);
+  });
+
   it("that create an object of Kubernetes are dropped: its create goes on over what it finds", () => {
     const secret = { urn: urn(SECRET, "s"), type: SECRET, custom: true, inputs: {} };
     const { deployment, interrupted } = settlePending({
