@@ -1,6 +1,7 @@
 // What the engine asks of a dynamic provider, with the types that our providers narrow. Touches nothing.
 
 import { sweepWorkFolders } from "../builders/work-folder.ts";
+import { endWithEngine } from "./end-with-engine.ts";
 import { OutcomeUnknown } from "./outcome-unknown.ts";
 import { type ConfigureRequest, configure } from "./stack-connection.ts";
 
@@ -40,6 +41,7 @@ export function forPeople<Inputs, Outputs>(
   return {
     async configure(request) {
       await configure(request);
+      endWithEngine();
       // What a killed build left, secrets among it; nobody waits for it, and the next start tries again.
       void sweepWorkFolders().catch(() => {});
     },
