@@ -130,7 +130,8 @@ function expectationsOf({ chip, flashSize = DEFAULT_FLASH_SIZE, config, encrypti
 }
 
 function classFactsOf(request: FirmwareRequest): Record<string, Json> {
-  return { ...expectationsOf(request), settings: request.settings ?? {} };
+  const sensors = (request.sensors ?? []).map(({ name, driver, unit = "" }) => ({ name, driver, unit }));
+  return { ...expectationsOf(request), sensors, settings: request.settings ?? {} };
 }
 
 function readsSecrets(request: FirmwareRequest): boolean {

@@ -48,6 +48,8 @@ export async function explainContentHash(
     ...plan.identity,
   };
   if (request.encryption) parts.encryption = request.encryption.scheme;
+  for (const { name, driver, unit = "" } of request.sensors ?? [])
+    parts[`sensors.${name}`] = canonicalJson([driver, unit]);
   if (plan.source !== undefined) parts.source = (await hashSourceTree(plan.source)).slice(0, 16);
   for (const [name, value] of Object.entries(plan.args)) parts[`args.${name}`] = canonicalJson(value);
   for (const [key, value] of Object.entries(request.settings ?? {}))

@@ -5,6 +5,13 @@ import type { WorkFolder } from "./work-folder.ts";
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
+/** A sensor of a class: its driver is compiled in. */
+export interface SensorRequest {
+  name: string;
+  driver: string;
+  unit?: string | undefined;
+}
+
 /** What one class wants built. */
 export interface FirmwareRequest {
   builder: { name: string; args?: Record<string, Json>; source?: string };
@@ -16,6 +23,8 @@ export interface FirmwareRequest {
   config: { label: string; size: number };
   /** How the configuration image is encrypted; `flash` needs an nvs_keys partition in the firmware's table. */
   encryption?: { scheme: "hmac" | "flash"; flashEncryption: boolean };
+  /** Default none. */
+  sensors?: readonly SensorRequest[];
   /** Settings that the build sees; a change of one rebuilds. Default none. */
   settings?: Record<string, PlainValue>;
   /** Secrets that the build reads, by key. Whatever is built with one is `secretBearing`. Default none. */

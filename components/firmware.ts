@@ -62,6 +62,7 @@ function describe({ spec }: DeviceClass): FirmwareDescription {
     builder,
     chip: spec.chip,
     config: { label, size },
+    ...(spec.sensors.length > 0 && { sensors: spec.sensors }),
     ...(scheme !== undefined && { encryption: { scheme, flashEncryption } }),
   };
 }

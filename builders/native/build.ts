@@ -6,6 +6,8 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { VisibleError } from "../../model/visible-error.ts";
+import type { SensorRequest } from "../contract.ts";
+import { BUILD_HEADER, buildHeader } from "../esp32/build-header.ts";
 import { FLASHER_ARGS, writeFlasherArgs } from "../flasher-args.ts";
 import { otadata, TABLE_OFFSET, writePartitionTable } from "../partitions/index.ts";
 import { wrapHostExecutable } from "./host-executable.ts";
@@ -15,6 +17,7 @@ interface ClassFacts {
   chip: string;
   flashSize: string;
   config: { label: string; size: number };
+  sensors: SensorRequest[];
   encryption?: { scheme: "hmac" | "flash" };
 }
 
@@ -52,11 +55,12 @@ async function main(): Promise<void> {
 async function compile(compiler: string[], facts: ClassFacts, version: string): Promise<string> {
   const objects = resolve("tmp", "objects");
   await mkdir(objects, { recursive: true });
-  await writeFile(join(objects, "build_config.h"), buildConfig(facts, version));
+  const header = { board: "native", chip: facts.chip, version, configLabel: facts.config.label };
+  await writeFile(join(objects, BUILD_HEADER), buildHeader({ ...header, sensors: facts.sensors }));
   const sources = (await readdir("input/source", { recursive: true }))
-    .filter((name) => name.endsWith(".cpp"))
+    .filter((name) => /^(core|drivers|boards\/native)\/.*\.cpp$/.test(name))
     .sort();
-  const flags = [...COMPILE, `-ffile-prefix-map=${objects}=.`, "-I", objects];
+  const flags = [...COMPILE, `-ffile-prefix-map=${objects}=.`, "-I", objects, "-I", "."];
   const jobs = sources.map((source) => ({
     source,
     object: join(objects, `${source.replaceAll("/", "-")}.o`),
@@ -83,14 +87,6 @@ async function run([program, ...args]: string[]): Promise<void> {
     console.error(`${program} failed`);
     process.exit(1);
   }
-}
-
-function buildConfig(facts: ClassFacts, version: string): string {
-  const constants = { kFirmwareVersion: version, kChip: facts.chip, kConfigLabel: facts.config.label };
-  const lines = Object.entries(constants).map(
-    ([name, value]) => `constexpr const char *${name} = ${JSON.stringify(value)};`,
-  );
-  return ["#pragma once", "namespace edgeflock {", ...lines, "}", ""].join("\n");
 }
 
 main().catch((error: unknown) => {

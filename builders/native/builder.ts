@@ -7,6 +7,7 @@ import { findCxx } from "../../toolchain/cxx.ts";
 import { checkBuilderArgs } from "../builder-args.ts";
 import { builderFingerprint } from "../content-hash.ts";
 import type { BuildControl, BuildPlan, FirmwareBuilder, FirmwareRequest } from "../contract.ts";
+import { buildHeader } from "../esp32/build-header.ts";
 import { hashSourceTree } from "../source-tree.ts";
 
 /** Of the firmware core; raised when what it does changes. */
@@ -32,12 +33,26 @@ export const nativeBuilder: FirmwareBuilder = {
   async plan(request: FirmwareRequest, control: BuildControl): Promise<BuildPlan> {
     const { version } = checkBuilderArgs(request, args);
     const module = fileURLToPath(import.meta.url);
-    const source = join(dirname(module), "firmware");
+    // refuses a sensor that the firmware has no driver for before anything is built
+    buildHeader({
+      board: "native",
+      chip: request.chip,
+      version: "",
+      configLabel: "",
+      sensors: request.sensors ?? [],
+    });
+    const source = join(dirname(module), "..", "esp32", "firmware");
     const compiler = await findCxx({
       ...(control.progress && { progress: control.progress }),
       signal: control.signal,
     });
-    const shared = ["../app-image.ts", "../app-descriptor.ts", "../chips.ts", "../flasher-args.ts"];
+    const shared = [
+      "../esp32/build-header.ts",
+      "../app-image.ts",
+      "../app-descriptor.ts",
+      "../chips.ts",
+      "../flasher-args.ts",
+    ];
     return {
       identity: {
         builder: `native ${await builderFingerprint(import.meta.url, shared)}`,

@@ -8,11 +8,12 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BUILD_HEADER, buildHeader } from "../../../builders/esp32/build-header.ts";
 import type { NvsEntry } from "../../../builders/nvs/entry.ts";
 import { generateNvs } from "../../../builders/nvs/generate.ts";
 import { findCxx } from "../../../toolchain/cxx.ts";
 
-const SOURCES = fileURLToPath(new URL("../../../builders/native/firmware", import.meta.url));
+const SOURCES = fileURLToPath(new URL("../../../builders/esp32/firmware", import.meta.url));
 const HARNESS = fileURLToPath(new URL("harness", import.meta.url));
 const SIZE = 0x8000;
 
@@ -49,11 +50,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "edgeflock-test-"));
   compiler = (await findCxx()).command;
   await writeFile(
-    join(folder, "build_config.h"),
-    `#pragma once
-    namespace edgeflock {
-    constexpr const char *kFirmwareVersion = "test", *kChip = "esp32", *kConfigLabel = "cfg";
-    }`,
+    join(folder, BUILD_HEADER),
+    buildHeader({ board: "native", chip: "esp32", version: "test", configLabel: "cfg", sensors: [] }),
   );
   // a compiler without the sanitizers' libraries (Zig's) still tests everything else
   const wanted = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
@@ -69,7 +67,7 @@ beforeAll(async () => {
   if (probe.status === 0) flags = wanted;
   const sources = globSync(join(SOURCES, "core/*.cpp"));
   for (const source of sources) core.push(await compile(`${basename(source)}.o`, "-c", source));
-  reader = await compile("firmware", ...core, ...globSync(join(SOURCES, "host/*.cpp")));
+  reader = await compile("firmware", ...core, ...globSync(join(SOURCES, "boards/native/*.cpp")));
 }, 300_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

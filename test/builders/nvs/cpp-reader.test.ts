@@ -7,12 +7,13 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BUILD_HEADER, buildHeader } from "../../../builders/esp32/build-header.ts";
 import { generateNvs, type NvsEntry } from "../../../builders/nvs/generate.ts";
 import { findCxx } from "../../../toolchain/cxx.ts";
 import { validEntries } from "./support/damage.ts";
 
 const run = promisify(execFile);
-const SOURCES = fileURLToPath(new URL("../../../builders/native/firmware/", import.meta.url));
+const SOURCES = fileURLToPath(new URL("../../../builders/esp32/firmware/", import.meta.url));
 const IMAGES = 200;
 
 let folder: string;
@@ -25,20 +26,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function compile(into: string): Promise<string> {
   const { command, environment } = await findCxx();
-  const names = { kFirmwareVersion: "test", kChip: "esp32", kConfigLabel: "cfg" };
-  const constants = Object.entries(names).map(
-    ([name, value]) => `constexpr const char *${name} = "${value}";`,
-  );
-  writeFileSync(
-    join(into, "build_config.h"),
-    ["#pragma once", "namespace edgeflock {", ...constants, "}", ""].join("\n"),
-  );
+  const header = { board: "native", chip: "esp32", version: "test", configLabel: "cfg", sensors: [] };
+  writeFileSync(join(into, BUILD_HEADER), buildHeader(header));
   const sources = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((name) =>
-    name.endsWith(".cpp"),
+    /^(core|drivers|boards\/native)\/.*\.cpp$/.test(name),
   );
   const program = join(into, "firmware");
   const [compiler, ...first] = command;
-  const args = [...first, "-std=c++17", "-O1", "-I", into, ...sources, "-o", program];
+  const args = [...first, "-std=c++17", "-O1", "-I", into, "-I", ".", ...sources, "-o", program];
   await run(compiler!, args, { cwd: SOURCES, env: { ...process.env, ...environment } });
   return program;
 }

@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <string>
 
-#include "../core/boot.h"
-#include "../core/report.h"
-#include "../core/text.h"
-#include "build_config.h"
+#include "core/boot.h"
+#include "core/report.h"
+#include "core/text.h"
+#include "edgeflock.h"
 #include "flash_file.h"
 #include "options.h"
 
@@ -77,8 +77,8 @@ int run(const Options &options) {
   FlashFile flash;
   const std::string problem = flash.open(options.flash);
   if (!problem.empty()) return fail(kFlashUnusable, options.flash + ": " + problem);
-  const Boot result = boot(flash, kConfigLabel);
-  print(reportBoot(result, {kFirmwareVersion, kChip}, {options.json, options.showValues}));
+  const Boot result = boot(flash, EDGEFLOCK_CONFIG_LABEL);
+  print(reportBoot(result, {EDGEFLOCK_VERSION, EDGEFLOCK_CHIP}, {options.json, options.showValues}));
   if (!options.once) stay();
   if (!result.flashProblem.empty()) return kFlashUnusable;
   return result.identity.isKnown() ? 0 : kNoConfiguration;

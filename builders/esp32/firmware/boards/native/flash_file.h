@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "../core/flash.h"
+#include "core/flash.h"
 
 namespace edgeflock {
 
