@@ -4,14 +4,14 @@ import { entriesToCsv } from "../builders/nvs/csv.ts";
 import { encryptNvs, nvsKeysFromHmac, readKeyPartition, writeKeyPartition } from "../builders/nvs/encrypt.ts";
 import { generateNvs, type NvsEntry } from "../builders/nvs/generate.ts";
 import type { Owned } from "../kubernetes/owned-object.ts";
+import {
+  CONFIG_DIGEST_ANNOTATION,
+  GENERATION_ANNOTATION,
+  SETTINGS_DIGEST_ANNOTATION,
+} from "../model/annotations.ts";
 import { deviceSecretName, objectLabels } from "../model/names.ts";
 import { parseNvsValue } from "../model/nvs-type.ts";
 import type { DevicePayload, PayloadEntry } from "./device-payload.ts";
-
-/** Annotation with the SHA-256 of `config.bin`, which the flash script checks. */
-export const CONFIG_DIGEST_ANNOTATION = "edgeflock.io/config-digest";
-/** Annotation with the digest of the settings, which the firmware announces as `edgeflock/config`. */
-export const SETTINGS_DIGEST_ANNOTATION = "edgeflock.io/settings-digest";
 
 export interface DeviceIdentity {
   device: string;
@@ -37,9 +37,9 @@ export function deviceSecret(identity: DeviceIdentity, payload: DevicePayload): 
   const keys = encryptionKeys(payload);
   const config = keys ? encryptNvs(image, keys.nvs) : image;
   const configDigest = `sha256:${createHash("sha256").update(config).digest("hex")}`;
-  const settingsDigest = payload.entries.find(
-    (e) => e.namespace === "edgeflock" && e.key === "config",
-  )?.value;
+  const own = (key: string) =>
+    payload.entries.find((e) => e.namespace === "edgeflock" && e.key === key)?.value;
+  const [settingsDigest, generation] = [own("config"), own("gen")];
   const data: Record<string, string> = {
     ...mapValues(payload.data, (text) => base64(Buffer.from(text))),
     "config.bin": base64(config),
@@ -59,6 +59,7 @@ export function deviceSecret(identity: DeviceIdentity, payload: DevicePayload): 
         annotations: {
           [CONFIG_DIGEST_ANNOTATION]: configDigest,
           ...(settingsDigest !== undefined && { [SETTINGS_DIGEST_ANNOTATION]: settingsDigest }),
+          ...(generation !== undefined && { [GENERATION_ANNOTATION]: generation }),
         },
       },
       data,

@@ -2,6 +2,7 @@
 // (flash-script/lease.sh). Talks to the API server; who creates or changes the Lease first wins.
 import type { KubernetesApi } from "../kubernetes/api.ts";
 import { KubernetesError } from "../kubernetes/kubernetes-error.ts";
+import { CONFIG_DIGEST_ANNOTATION, GENERATION_ANNOTATION, generationIn } from "../model/annotations.ts";
 import { boardLeaseName, objectLabels } from "../model/names.ts";
 import { VisibleError } from "../model/visible-error.ts";
 
@@ -20,6 +21,8 @@ export interface BoardRecord {
   configDigest: string | undefined;
   artifactDigest: string | undefined;
   firmwareVersion: string | undefined;
+  /** Of the MQTT credential on the board. */
+  generation: number | undefined;
   /** RFC 3339. */
   flashedAt: string | undefined;
   flashedBy: string | undefined;
@@ -27,9 +30,9 @@ export interface BoardRecord {
   resourceVersion: string | undefined;
 }
 
-/** What a flash changed. A digest that is left out stays as it was. */
+/** What a flash changed. What is left out stays as it was. */
 export interface FlashFacts {
-  configDigest?: string;
+  config?: { digest: string; generation?: number | undefined };
   artifactDigest?: string;
   firmwareVersion?: string;
   flashedBy: string;
@@ -53,7 +56,8 @@ interface Lease {
 const API = { apiVersion: "coordination.k8s.io/v1", kind: "Lease" } as const;
 /** What was flashed onto a board is no longer true of the device when another becomes it. */
 const CLEARED: Record<string, null> = {
-  "edgeflock.io/config-digest": null,
+  [CONFIG_DIGEST_ANNOTATION]: null,
+  [GENERATION_ANNOTATION]: null,
   "edgeflock.io/artifact-digest": null,
   "edgeflock.io/firmware-version": null,
   "edgeflock.io/flashed-at": null,
@@ -130,9 +134,13 @@ export class BoardLeases {
 
   /** Notes what the board holds now. @throws BoardConflict when the device was given to another meanwhile */
   async record(device: string, mac: string, facts: FlashFacts): Promise<void> {
+    const { config } = facts;
     const annotations = withoutUndefined({
       "edgeflock.io/mac": mac,
-      "edgeflock.io/config-digest": facts.configDigest,
+      ...(config && {
+        [CONFIG_DIGEST_ANNOTATION]: config.digest,
+        [GENERATION_ANNOTATION]: config.generation === undefined ? null : String(config.generation),
+      }),
       "edgeflock.io/artifact-digest": facts.artifactDigest,
       "edgeflock.io/firmware-version": facts.firmwareVersion,
       "edgeflock.io/flashed-at": facts.flashedAt ?? rfc3339(),
@@ -208,6 +216,7 @@ function recordOf(device: string, lease: Lease | undefined): BoardRecord {
     device,
     holder: lease?.spec?.holderIdentity || undefined,
     configDigest: of("config-digest"),
+    generation: generationIn(lease?.metadata.annotations as Record<string, string | null> | undefined),
     artifactDigest: of("artifact-digest"),
     firmwareVersion: of("firmware-version"),
     flashedAt: of("flashed-at"),
@@ -220,10 +229,10 @@ function previousMac(holder: string | undefined): Record<string, string> {
   return holder && !holder.startsWith("bundle:") ? { "edgeflock.io/previous-mac": holder } : {};
 }
 
-function withoutUndefined(values: Record<string, string | undefined>): Record<string, string> {
+function withoutUndefined<T>(values: Record<string, T | undefined>): Record<string, T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Record<
     string,
-    string
+    T
   >;
 }
 

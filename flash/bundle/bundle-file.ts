@@ -51,7 +51,9 @@ const contents = z.strictObject({
     files: z.array(z.strictObject({ offset: count, path: z.string(), sha256: z.string(), size: count })),
     config: z.strictObject({ label: z.string(), offset: count, size: count }),
   }),
-  devices: z.array(z.strictObject({ name, digest, encrypted: z.boolean() })),
+  devices: z.array(
+    z.strictObject({ name, digest, encrypted: z.boolean(), generation: z.int().min(1).optional() }),
+  ),
 });
 
 /** @throws VisibleError for a passphrase that is too short or a recipient that is none */
@@ -65,10 +67,11 @@ export async function sealBundle(bundle: Bundle, lock: BundleLock): Promise<Uint
     madeAt,
     place,
     artifact: { digest, size, chip, flashSize, version, files: list, config },
-    devices: devices.map(({ device, digest, keys }) => ({
+    devices: devices.map(({ device, digest, keys, generation }) => ({
       name: device,
       digest,
       encrypted: keys !== undefined,
+      ...(generation !== undefined && { generation }),
     })),
   };
   const files = new Map<string, Uint8Array>([
@@ -103,9 +106,10 @@ export async function openBundle(bytes: Uint8Array, key: BundleKey): Promise<Bun
     firmware: new Map(
       artifact.files.map(({ path, sha256 }, index) => [path, file(`firmware/${index}`, sha256)]),
     ),
-    devices: devices.map(({ name, digest, encrypted }) => ({
+    devices: devices.map(({ name, digest, encrypted, generation }) => ({
       device: name,
       digest,
+      ...(generation !== undefined && { generation }),
       image: file(`devices/${name}/config.bin`, digest.slice("sha256:".length)),
       ...(encrypted && { keys: file(`devices/${name}/nvs-keys.bin`) }),
     })),

@@ -65,13 +65,14 @@ export class BundleSource implements FlashSource {
 /** Who has which device by a log: the first board that was given it, and what it holds. */
 export function boardsOf(entries: readonly ResultEntry[]): Map<string, BoardRecord> {
   const boards = new Map<string, BoardRecord>();
-  for (const { outcome, device, mac, configDigest, artifactDigest, firmwareVersion, time, who } of entries) {
+  for (const { outcome, device, mac, time, who, ...facts } of entries) {
     if (device === undefined || mac === undefined || outcome === "failed") continue;
     const known = boards.get(device);
     if (known?.holder !== undefined && known.holder !== mac) continue;
+    const { configDigest, artifactDigest, firmwareVersion, generation } = facts;
     const flashed =
       outcome === "flashed"
-        ? { configDigest, artifactDigest, firmwareVersion, flashedAt: time, flashedBy: who }
+        ? { configDigest, artifactDigest, firmwareVersion, generation, flashedAt: time, flashedBy: who }
         : {};
     boards.set(device, { ...(known ?? boardOf(device)), holder: mac, ...flashed });
   }
@@ -85,6 +86,7 @@ function boardOf(device: string): BoardRecord {
     configDigest: undefined,
     artifactDigest: undefined,
     firmwareVersion: undefined,
+    generation: undefined,
     flashedAt: undefined,
     flashedBy: undefined,
     resourceVersion: undefined,

@@ -55,7 +55,8 @@ async function mergeBoard(
   from: string,
   result: MergeResult,
 ): Promise<void> {
-  const { device, holder, configDigest, artifactDigest, firmwareVersion, flashedAt, flashedBy } = board;
+  const { device, holder, configDigest, artifactDigest, firmwareVersion, flashedAt, flashedBy, generation } =
+    board;
   const mac = holder as string;
   try {
     const now = await leases.claim(device, mac, { from });
@@ -64,7 +65,7 @@ async function mergeBoard(
       await leases.record(device, mac, {
         flashedAt,
         flashedBy: flashedBy ?? "unknown",
-        ...(configDigest && { configDigest }),
+        ...(configDigest && { config: { digest: configDigest, generation } }),
         ...(artifactDigest && { artifactDigest }),
         ...(firmwareVersion && { firmwareVersion }),
       });

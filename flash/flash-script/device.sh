@@ -4,7 +4,7 @@
 fetch_device() {
   step "Fetching the configuration of $device"
   secret=$device-device
-  error=$(kube get secret "$secret" -n "$namespace" -o 'jsonpath=class={.metadata.labels.edgeflock\.io/class}{"\n"}device={.metadata.labels.edgeflock\.io/device}{"\n"}cluster={.metadata.labels.edgeflock\.io/cluster}{"\n"}digest={.metadata.annotations.edgeflock\.io/config-digest}{"\n"}keys={.data.nvs-keys\.bin}{"\n"}config={.data.config\.bin}{"\n"}' 2>&1 >"$work/secret") || {
+  error=$(kube get secret "$secret" -n "$namespace" -o 'jsonpath=class={.metadata.labels.edgeflock\.io/class}{"\n"}device={.metadata.labels.edgeflock\.io/device}{"\n"}cluster={.metadata.labels.edgeflock\.io/cluster}{"\n"}digest={.metadata.annotations.edgeflock\.io/config-digest}{"\n"}generation={.metadata.annotations.edgeflock\.io/credential-generation}{"\n"}keys={.data.nvs-keys\.bin}{"\n"}config={.data.config\.bin}{"\n"}' 2>&1 >"$work/secret") || {
     case $error in
     *'(NotFound)'*) unknown_device ;;
     esac
@@ -17,6 +17,10 @@ fetch_device() {
   decode_field config "$work/config.bin"
   decode_field keys "$work/nvs-keys.bin"
   config_digest=$(secret_field digest)
+  generation=$(secret_field generation)
+  case $generation in
+  *[!0-9]*) config_damaged "its generation is \"$generation\"" ;;
+  esac
   rm -f "$work/secret"
   check_config
 }

@@ -5,6 +5,11 @@ json_text() {
   printf '%s' "$1" | tr -d '\000-\037\177' | sed 's/[\\"]/\\&/g'
 }
 
+# json_or_null TEXT: as a string, or null where it is empty
+json_or_null() {
+  if [ -n "$1" ]; then printf '"%s"' "$(json_text "$1")"; else printf null; fi
+}
+
 # Who flashes, for the record. Called while the board is written, so it takes no time of its own.
 find_out_who() {
   who=$(kube auth whoami -o 'jsonpath={.status.userInfo.username}' 2>/dev/null) || who=''
@@ -68,7 +73,7 @@ take_lease() {
   [ "$holder" != "$mac" ] || return 0
   previous=''
   [ -z "$holder" ] || previous="\"edgeflock.io/previous-mac\":\"$(json_text "$holder")\","
-  patch_lease "\"edgeflock.io/mac\":\"$mac\",$previous\"edgeflock.io/config-digest\":null,\"edgeflock.io/artifact-digest\":null,\"edgeflock.io/firmware-version\":null,\"edgeflock.io/flashed-at\":null,\"edgeflock.io/flashed-by\":null" \
+  patch_lease "\"edgeflock.io/mac\":\"$mac\",$previous\"edgeflock.io/config-digest\":null,\"edgeflock.io/credential-generation\":null,\"edgeflock.io/artifact-digest\":null,\"edgeflock.io/firmware-version\":null,\"edgeflock.io/flashed-at\":null,\"edgeflock.io/flashed-by\":null" \
     ",\"spec\":{\"holderIdentity\":\"$mac\",\"acquireTime\":\"$(micro_time)\"}"
 }
 
@@ -93,7 +98,7 @@ record_flash() {
   [ "$board_state" = written ] || [ "$lease_config" != "$config_digest" ] || return 0
   facts="\"edgeflock.io/mac\":\"$mac\",\"edgeflock.io/flashed-at\":\"$(now)\",\"edgeflock.io/flashed-by\":\"$(json_text "$who")\""
   [ "$mode" = config-only ] || facts="$facts,\"edgeflock.io/artifact-digest\":\"$ARTIFACT_DIGEST\",\"edgeflock.io/firmware-version\":\"$(json_text "$FIRMWARE_VERSION")\""
-  [ "$mode" = firmware-only ] || facts="$facts,\"edgeflock.io/config-digest\":\"$config_digest\""
+  [ "$mode" = firmware-only ] || facts="$facts,\"edgeflock.io/config-digest\":\"$config_digest\",\"edgeflock.io/credential-generation\":$(json_or_null "$generation")"
   # first with what is known; if the Lease has changed meanwhile, by what it says now
   for attempt in 1 2 3; do
     [ "$attempt" -eq 1 ] || read_lease

@@ -1,12 +1,12 @@
 // Checks what a device's Secret holds, as the flash script does (flash-script/device.sh). Pure.
 import { createHash } from "node:crypto";
 import { decodeNvs } from "../../builders/nvs/decode.ts";
+import { CONFIG_DIGEST_ANNOTATION, generationIn } from "../../model/annotations.ts";
 import { CLASS_LABEL, CLUSTER_LABEL, DEVICE_LABEL } from "../../model/names.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import type { ClassPlace } from "../board-lease.ts";
 import type { DeviceConfig } from "./flash-source.ts";
 
-const CONFIG_DIGEST = "edgeflock.io/config-digest";
 const KEY_PARTITION_SIZE = 4096;
 
 export interface DeviceSecretObject {
@@ -37,14 +37,16 @@ export function checkDeviceSecret(
       exitCode: 7,
     });
   const digest = `sha256:${createHash("sha256").update(image).digest("hex")}`;
-  if (digest !== secret.metadata.annotations?.[CONFIG_DIGEST])
+  if (digest !== secret.metadata.annotations?.[CONFIG_DIGEST_ANNOTATION])
     damaged(device, "it is not the one that was made");
   if (image.length !== partition.size)
     damaged(device, `it has ${image.length} bytes, partition "${partition.label}" has ${partition.size}`);
+  const generation = generationIn(secret.metadata.annotations);
+  const config = { device, image, digest, ...(generation !== undefined && { generation }) };
   const keys = bytesOf(secret, "nvs-keys.bin");
-  if (keys) return { device, image, digest, keys: checkKeys(device, keys) };
+  if (keys) return { ...config, keys: checkKeys(device, keys) };
   checkIdentity(device, place.class, image);
-  return { device, image, digest };
+  return config;
 }
 
 function checkKeys(device: string, keys: Uint8Array): Uint8Array {

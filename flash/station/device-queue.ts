@@ -110,6 +110,7 @@ const EMPTY: BoardRecord = {
   holder: undefined,
   configDigest: undefined,
   artifactDigest: undefined,
+  generation: undefined,
   firmwareVersion: undefined,
   flashedAt: undefined,
   flashedBy: undefined,

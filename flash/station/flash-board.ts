@@ -70,13 +70,14 @@ export async function flashBoard(port: string, context: BoardContext): Promise<B
     if (!config) return { outcome: "nothing left", mac: board.mac };
     facts.device = config.device;
     facts.configDigest = config.digest;
+    if (config.generation !== undefined) facts.generation = config.generation;
     facts.artifactDigest = source.artifact.digest;
     facts.firmwareVersion = source.artifact.version;
     if (!context.again && isUpToDate(board.mac, config, context)) return finish("unchanged");
     log.add(entry("claimed"));
     await writeBoard(port, board, config, context);
     await source.record(config.device, board.mac, {
-      configDigest: config.digest,
+      config,
       artifactDigest: source.artifact.digest,
       firmwareVersion: source.artifact.version,
       flashedBy: source.who,

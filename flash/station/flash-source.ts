@@ -8,6 +8,8 @@ export interface DeviceConfig {
   image: Uint8Array;
   /** `sha256:` and hexadecimal digits. */
   digest: string;
+  /** Of the MQTT credential in the image; undefined where it was not noted. */
+  generation?: number;
   /** Goes to the partition nvs_keys, where the image is encrypted. */
   keys?: Uint8Array;
 }

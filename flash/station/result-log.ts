@@ -27,6 +27,8 @@ export interface ResultEntry {
   namespace: string;
   artifactDigest?: string;
   configDigest?: string;
+  /** Of the MQTT credential that the board got. */
+  generation?: number;
   firmwareVersion?: string;
   /** Since the board was found. */
   milliseconds?: number;

@@ -11,6 +11,7 @@ const payload: DevicePayload = {
   entries: [
     { namespace: "edgeflock", key: "device", type: "string", value: "cam-001" },
     { namespace: "edgeflock", key: "config", type: "string", value: "0123456789abcdef" },
+    { namespace: "edgeflock", key: "gen", type: "u32", value: "3" },
     { namespace: "mqtt", key: "port", type: "u16", value: "8883" },
     { namespace: "big", key: "n", type: "u64", value: "18446744073709551615" },
     { namespace: "big", key: "raw", type: "blob", value: Buffer.from([0, 255, 1]).toString("base64") },
@@ -33,6 +34,7 @@ describe("a device's Secret", () => {
     expect(decoded(bytesOf(object, "config.bin"))).toEqual([
       { namespace: "edgeflock", key: "device", type: "string", value: "cam-001" },
       { namespace: "edgeflock", key: "config", type: "string", value: "0123456789abcdef" },
+      { namespace: "edgeflock", key: "gen", type: "u32", value: 3 },
       { namespace: "mqtt", key: "port", type: "u16", value: 8883 },
       { namespace: "big", key: "n", type: "u64", value: 18446744073709551615n },
       { namespace: "big", key: "raw", type: "blob", value: new Uint8Array([0, 255, 1]) },
@@ -54,6 +56,7 @@ describe("a device's Secret", () => {
       annotations: {
         "edgeflock.io/config-digest": configDigest,
         "edgeflock.io/settings-digest": "0123456789abcdef",
+        "edgeflock.io/credential-generation": "3",
       },
     });
     expect(configDigest).toBe(

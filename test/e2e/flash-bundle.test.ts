@@ -77,6 +77,7 @@ describe("an exported bundle", () => {
     const lease = await bench.lease("cam-1");
     expect(lease.metadata.annotations).toMatchObject({
       "edgeflock.io/firmware-version": "1.0.0",
+      "edgeflock.io/credential-generation": "1",
       "edgeflock.io/artifact-digest": bench.artifact.digest,
     });
     // twice is as good as once

@@ -71,6 +71,7 @@ describe("flashing one board", () => {
     expect(lease.metadata.annotations).toEqual({
       "edgeflock.io/mac": device.mac,
       "edgeflock.io/config-digest": `sha256:${sha256(image)}`,
+      "edgeflock.io/credential-generation": "1",
       "edgeflock.io/artifact-digest": bench.artifact.digest,
       "edgeflock.io/firmware-version": "1.0.0",
       "edgeflock.io/flashed-at": expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
@@ -302,9 +303,10 @@ describe("--config-only", () => {
     const after = readFileSync(device.flash);
     expect(after.subarray(CONFIG.offset, CONFIG.offset + CONFIG.size).equals(image)).toBe(true);
     expect(after.subarray(0, CONFIG.offset).equals(before.subarray(0, CONFIG.offset))).toBe(true);
-    expect((await bench.lease("compared")).metadata.annotations?.["edgeflock.io/config-digest"]).toBe(
-      `sha256:${sha256(image)}`,
-    );
+    expect((await bench.lease("compared")).metadata.annotations).toMatchObject({
+      "edgeflock.io/config-digest": `sha256:${sha256(image)}`,
+      "edgeflock.io/credential-generation": "2",
+    });
   });
 
   it("refuses a board that has no partition table, or one that has the configuration elsewhere", async () => {

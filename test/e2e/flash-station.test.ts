@@ -93,8 +93,11 @@ describe("the station", () => {
       expect((await once()).summary).toMatchObject({ flashed: 0, unchanged: 1 });
       expect(readFileSync(device.flash).equals(before)).toBe(true);
       const image = await bench.device("cam-1", { generation: 2 });
-      expect((await once()).log.at(-1)).toMatchObject({ outcome: "flashed", device: "cam-1" });
+      expect((await once()).log.at(-1)).toMatchObject({ outcome: "flashed", device: "cam-1", generation: 2 });
       expect(configOn(device).equals(image)).toBe(true);
+      expect((await bench.lease("cam-1")).metadata.annotations).toMatchObject({
+        "edgeflock.io/credential-generation": "2",
+      });
       await bench.publish(await storeInCluster(bench.api, bench.namespace, bench.make({ version: "2.0.0" })));
       expect((await once()).log.at(-1)).toMatchObject({
         outcome: "flashed",

@@ -8,6 +8,7 @@ const board = (device: string, holder: string | undefined): BoardRecord => ({
   configDigest: undefined,
   artifactDigest: undefined,
   firmwareVersion: undefined,
+  generation: undefined,
   flashedAt: undefined,
   flashedBy: undefined,
   resourceVersion: "1",

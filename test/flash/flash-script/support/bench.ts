@@ -150,7 +150,10 @@ export class Bench {
           "edgeflock.io/class": className,
           "edgeflock.io/device": name,
         },
-        annotations: { "edgeflock.io/config-digest": digest },
+        annotations: {
+          "edgeflock.io/config-digest": digest,
+          "edgeflock.io/credential-generation": String(options.generation ?? 1),
+        },
       },
       data: {
         "config.bin": Buffer.from(image).toString("base64"),
