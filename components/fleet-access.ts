@@ -1,5 +1,5 @@
 // FleetAccess: who may do what with a fleet that is declared whole. Declares ServiceAccounts, Roles and their bindings,
-// and the users of a broker that takes them from us.
+// the users of a broker that takes them from us, and telemetry.
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactReference } from "../builders/contract.ts";
@@ -16,6 +16,7 @@ import {
 import { objectLabels } from "../model/names.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { declareBroker } from "./fleet-broker.ts";
+import { declareTelemetry } from "./fleet-telemetry.ts";
 import { type Ownership, ownedMetadata, ownership } from "./ownership.ts";
 import { visible } from "./visible.ts";
 
@@ -53,6 +54,7 @@ export class FleetAccess extends pulumi.ComponentResource {
     for (const role of plan.roles) declare.role(role, this.accounts[role.role]);
     if (plan.clusterRole) declare.clusterRole(plan.clusterRole, this.accounts[plan.clusterRole.role]);
     this.brokerSecretNames = declareBroker(name, this, cluster)?.secretNames ?? pulumi.output([]);
+    visible(() => declareTelemetry(name, this, cluster));
     this.registerOutputs({});
   }
 }

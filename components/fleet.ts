@@ -99,11 +99,17 @@ function requireAllSecrets(documents: Documents): void {
 }
 
 function missingSecrets({ manifest, file, at }: Located<Manifest>): Problem[] {
-  const secrets = Object.entries(manifest.spec.secrets as Record<string, SecretSource>);
-  return secrets.flatMap(([key, source]) => {
-    const message = missingSecret(source, [manifest.kind, manifest.metadata.name, key]);
-    return message === undefined
-      ? []
-      : [{ file, ...at(["spec", "secrets", key]), path: `spec.secrets.${key}`, message }];
+  return secretSources(manifest).flatMap(([path, source]) => {
+    const message = missingSecret(source, [manifest.kind, manifest.metadata.name, path.at(-1)!]);
+    return message === undefined ? [] : [{ file, ...at(path), path: path.join("."), message }];
   });
+}
+
+function secretSources(manifest: Manifest): [path: string[], source: SecretSource][] {
+  const secrets = Object.entries(manifest.spec.secrets as Record<string, SecretSource>).map(
+    ([key, source]): [string[], SecretSource] => [["spec", "secrets", key], source],
+  );
+  const influx =
+    manifest.kind === "DevicesCluster" ? manifest.spec.telemetry?.influxdb.admin.password : undefined;
+  return influx ? [...secrets, [["spec", "telemetry", "influxdb", "admin", "password"], influx]] : secrets;
 }

@@ -3,7 +3,9 @@ import { brokerProvider } from "./broker-provider.ts";
 import { deviceProvider } from "./device-provider.ts";
 import { firmwareProvider } from "./firmware-provider.ts";
 import { forPeople } from "./provider.ts";
+import { telemetryProvider } from "./telemetry-provider.ts";
 
 export const broker = forPeople(brokerProvider);
 export const device = forPeople(deviceProvider);
 export const firmware = forPeople(firmwareProvider);
+export const telemetry = forPeople(telemetryProvider);

@@ -7,6 +7,7 @@ export type Purpose =
   | "mqtt-password"
   | "mqtt-user-password"
   | "broker-salt"
+  | "influxdb-password"
   | "random-secret"
   | "nvs-keys"
   | "fingerprint";

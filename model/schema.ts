@@ -6,6 +6,7 @@ import { firmware, partition, security, securityProblem, sensors } from "./schem
 import { classMqtt, mqtt } from "./schema-mqtt.ts";
 import type { mappingEntry, plainValue, secretSource } from "./schema-parts.ts";
 import { dnsLabel, mapping, metadata, secrets, selector, type settingKey, settings } from "./schema-parts.ts";
+import { telemetry, telemetryProblems } from "./schema-telemetry.ts";
 
 export const CHIPS = [
   "esp32",
@@ -82,7 +83,13 @@ export const devicesClusterSpec = z
       })
       .meta({ title: "Access" })
       .prefault({}),
+    telemetry: telemetry.optional(),
     formerly: formerly("DevicesCluster"),
+  })
+  .superRefine((spec, context) => {
+    for (const { path, message } of telemetryProblems(spec)) {
+      context.addIssue({ code: "custom", path, message });
+    }
   })
   .meta({
     description:

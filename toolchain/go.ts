@@ -18,6 +18,8 @@ export interface GoBuild {
   packages: string[];
   /** Text for the linker's -X, by variable. */
   variables: Record<string, string>;
+  /** Build tags. */
+  tags?: string[];
   /** Existing folder that the programs are written to. */
   output: string;
   /** What is built, for progress and errors. */
@@ -60,7 +62,8 @@ export async function goBuild(build: GoBuild, options: GoOptions): Promise<void>
   const go = await findGo(options);
   const variables = Object.entries(build.variables).map(([name, text]) => `-X ${name}=${text}`);
   const ldflags = ["-s", "-w", ...variables].join(" ");
-  const flags = ["-trimpath", "-buildvcs=false", "-v", "-ldflags", ldflags];
+  const tags = build.tags ? ["-tags", build.tags.join(",")] : [];
+  const flags = ["-trimpath", "-buildvcs=false", "-v", "-ldflags", ldflags, ...tags];
   const output = `${build.output}/`;
   let packages = 0;
   await options.progress.step(`Building ${build.what} with Go ${go.version}`, async (step) => {
