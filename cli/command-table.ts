@@ -80,6 +80,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import("./commands/bundle.ts"),
   },
   {
+    name: "status",
+    summary: "show which boards have what is declared, and which need flashing",
+    load: () => import("./commands/status.ts"),
+  },
+  {
     name: "token",
     summary: "get a token or kubeconfig that expires, for a role of a fleet",
     load: () => import("./commands/token.ts"),

@@ -8,6 +8,7 @@ import {
   CONFIG_DIGEST_ANNOTATION,
   GENERATION_ANNOTATION,
   SETTINGS_DIGEST_ANNOTATION,
+  TOPIC_ANNOTATION,
 } from "../model/annotations.ts";
 import { deviceSecretName, objectLabels } from "../model/names.ts";
 import { parseNvsValue } from "../model/nvs-type.ts";
@@ -60,6 +61,7 @@ export function deviceSecret(identity: DeviceIdentity, payload: DevicePayload): 
           [CONFIG_DIGEST_ANNOTATION]: configDigest,
           ...(settingsDigest !== undefined && { [SETTINGS_DIGEST_ANNOTATION]: settingsDigest }),
           ...(generation !== undefined && { [GENERATION_ANNOTATION]: generation }),
+          ...(payload.data.MQTT_TOPIC !== undefined && { [TOPIC_ANNOTATION]: payload.data.MQTT_TOPIC }),
         },
       },
       data,

@@ -3,7 +3,7 @@
 import type { KubernetesApi } from "../kubernetes/api.ts";
 import { KubernetesError } from "../kubernetes/kubernetes-error.ts";
 import { CONFIG_DIGEST_ANNOTATION, GENERATION_ANNOTATION, generationIn } from "../model/annotations.ts";
-import { boardLeaseName, objectLabels } from "../model/names.ts";
+import { boardLeaseName, CLASS_LABEL, CLUSTER_LABEL, DEVICE_LABEL, objectLabels } from "../model/names.ts";
 import { VisibleError } from "../model/visible-error.ts";
 
 /** Where the devices of one class live. */
@@ -97,9 +97,9 @@ export class BoardLeases {
   /** Those of the whole class that have one. */
   async list(): Promise<BoardRecord[]> {
     const { namespace, cluster, class: className } = this.#place;
-    const labelSelector = `edgeflock.io/cluster=${cluster},edgeflock.io/class=${className},edgeflock.io/device`;
+    const labelSelector = `${CLUSTER_LABEL}=${cluster},${CLASS_LABEL}=${className},${DEVICE_LABEL}`;
     const leases = await this.#api.list<Lease>({ ...API, namespace }, { labelSelector });
-    return leases.map((lease) => recordOf(lease.metadata.labels?.["edgeflock.io/device"] as string, lease));
+    return leases.map((lease) => recordOf(lease.metadata.labels?.[DEVICE_LABEL] as string, lease));
   }
 
   /**
@@ -208,6 +208,21 @@ export class BoardLeases {
   #address(device: string) {
     return { ...API, metadata: { name: boardLeaseName(device), namespace: this.#place.namespace } };
   }
+}
+
+/** All boards of a namespace, whatever their class. */
+export async function boardsIn(
+  api: KubernetesApi,
+  namespace: string,
+): Promise<(BoardRecord & { class: string | undefined })[]> {
+  const leases = await api.list<Lease>(
+    { ...API, namespace },
+    { labelSelector: `${CLUSTER_LABEL},${DEVICE_LABEL}` },
+  );
+  return leases.map((lease) => {
+    const { labels } = lease.metadata;
+    return { ...recordOf(labels?.[DEVICE_LABEL] as string, lease), class: labels?.[CLASS_LABEL] };
+  });
 }
 
 function recordOf(device: string, lease: Lease | undefined): BoardRecord {

@@ -10,6 +10,9 @@ export const SETTINGS_DIGEST_ANNOTATION = "edgeflock.io/settings-digest";
  */
 export const GENERATION_ANNOTATION = "edgeflock.io/credential-generation";
 
+/** On a device's Secret: the topic below which it publishes and announces itself. */
+export const TOPIC_ANNOTATION = "edgeflock.io/mqtt-topic";
+
 /** What {@link GENERATION_ANNOTATION} says; undefined where it is not there, or is none. */
 export function generationIn(annotations: Record<string, string | null> | undefined): number | undefined {
   const text = annotations?.[GENERATION_ANNOTATION] ?? "";

@@ -1,12 +1,8 @@
 // `edgeflock explain DEVICE`: a device's settings and where each came from. Reads the stack's manifests, writes nothing.
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { Command } from "commander";
-import { VisibleError } from "../../model/visible-error.ts";
+import { type ManifestOptions, manifestsFolder } from "../stack-folder.ts";
 
-interface Options {
-  stack?: string;
-  manifests?: string;
+interface Options extends ManifestOptions {
   namespace?: string;
   json?: true;
 }
@@ -34,7 +30,7 @@ Examples:
 }
 
 async function explain(device: string, options: Options): Promise<void> {
-  const folder = options.manifests ?? join("stacks", stackFolder(options.stack));
+  const folder = manifestsFolder(options);
   const { readManifestFiles } = await import("../../model/read-manifest-files.ts");
   const { loadManifests } = await import("../../model/load-manifests.ts");
   const { explainDevice } = await import("../../model/explain.ts");
@@ -46,34 +42,4 @@ async function explain(device: string, options: Options): Promise<void> {
   const { explanationText } = await import("../../model/explain-text.ts");
   const { default: style } = await import("picocolors");
   console.log(explanationText(explanation, style));
-}
-
-function stackFolder(stack: string | undefined): string {
-  const stacks = listStacks();
-  if (stack === undefined) {
-    if (stacks.length === 1) return stacks[0]!;
-    throw new VisibleError(stacks.length === 0 ? "There are no stacks here" : "Which stack?", {
-      hint:
-        stacks.length === 0
-          ? "Run this in the project's folder."
-          : `Add --stack; there are: ${stacks.join(", ")}`,
-    });
-  }
-  if (!stacks.includes(stack)) {
-    throw new VisibleError("There is no such stack in stacks/", {
-      hint: `There are: ${stacks.join(", ") || "none"}`,
-    });
-  }
-  return stack;
-}
-
-function listStacks(): string[] {
-  try {
-    return readdirSync("stacks", { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name)
-      .sort();
-  } catch {
-    return [];
-  }
 }

@@ -34,6 +34,9 @@ export interface DeviceOptions {
   generation?: number;
   keys?: Uint8Array;
   size?: number;
+  /** Further annotations and keys of the Secret. */
+  annotations?: Record<string, string>;
+  data?: Record<string, string>;
 }
 
 export interface FlashOptions extends RunOptions {
@@ -153,11 +156,18 @@ export class Bench {
         annotations: {
           "edgeflock.io/config-digest": digest,
           "edgeflock.io/credential-generation": String(options.generation ?? 1),
+          ...options.annotations,
         },
       },
       data: {
         "config.bin": Buffer.from(image).toString("base64"),
         MQTT_PASSWORD: Buffer.from(PASSWORD).toString("base64"),
+        ...Object.fromEntries(
+          Object.entries(options.data ?? {}).map(([key, text]) => [
+            key,
+            Buffer.from(text).toString("base64"),
+          ]),
+        ),
         ...(options.keys && { "nvs-keys.bin": Buffer.from(options.keys).toString("base64") }),
       },
     });
