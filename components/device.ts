@@ -93,6 +93,9 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
   cluster.registry.addDevice({
     name,
     original: renamed.original,
+    former: renamed.former
+      .filter(({ namespace }) => namespace === cluster.namespaceName)
+      .map((place) => place.name),
     className: deviceClass.className,
     groups: cluster.registry.groupLayers(labels).map((layer) => layer.name),
     credentials: spec.credentials,

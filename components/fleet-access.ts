@@ -14,6 +14,7 @@ import {
   type PolicyRule,
 } from "../model/access-plan.ts";
 import { objectLabels } from "../model/names.ts";
+import { warnOfLockedOut } from "./board-warnings.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { declareBroker } from "./fleet-broker.ts";
 import { declareTelemetry } from "./fleet-telemetry.ts";
@@ -55,7 +56,8 @@ export class FleetAccess extends pulumi.ComponentResource {
     if (plan.clusterRole) declare.clusterRole(plan.clusterRole, this.accounts[plan.clusterRole.role]);
     this.brokerSecretNames = declareBroker(name, this, cluster)?.secretNames ?? pulumi.output([]);
     visible(() => declareTelemetry(name, this, cluster));
-    this.registerOutputs({});
+    // as an output, so that the program does not end before it has warned
+    this.registerOutputs({ warned: warnOfLockedOut(this, cluster) });
   }
 }
 

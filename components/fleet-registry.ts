@@ -18,6 +18,8 @@ export interface RegisteredDevice {
   name: string;
   /** Its oldest name, which its MQTT user and topic go by. */
   original: Place;
+  /** Its former names in this namespace. */
+  former: string[];
   className: string;
   groups: string[];
   credentials: { generation: number; keepPrevious: boolean };

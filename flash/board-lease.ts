@@ -210,15 +210,18 @@ export class BoardLeases {
   }
 }
 
-/** All boards of a namespace, whatever their class. */
+/**
+ * All boards of a namespace, whatever their class.
+ *
+ * @param cluster of this DevicesCluster alone
+ */
 export async function boardsIn(
   api: KubernetesApi,
   namespace: string,
+  cluster?: string,
 ): Promise<(BoardRecord & { class: string | undefined })[]> {
-  const leases = await api.list<Lease>(
-    { ...API, namespace },
-    { labelSelector: `${CLUSTER_LABEL},${DEVICE_LABEL}` },
-  );
+  const labelSelector = `${CLUSTER_LABEL}${cluster === undefined ? "" : `=${cluster}`},${DEVICE_LABEL}`;
+  const leases = await api.list<Lease>({ ...API, namespace }, { labelSelector });
   return leases.map((lease) => {
     const { labels } = lease.metadata;
     return { ...recordOf(labels?.[DEVICE_LABEL] as string, lease), class: labels?.[CLASS_LABEL] };

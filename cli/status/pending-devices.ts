@@ -17,14 +17,15 @@ export function pendingFleets(options: ManifestOptions): PendingFleets | undefin
   const manifests = clusters.map(({ manifest }) => manifest);
   const fleets: PendingFleets = new Map(manifests.map(({ spec }) => [spec.namespace, new Map()]));
   for (const { manifest } of devices) {
-    const namespace = clusterOf(manifest, manifests)?.spec.namespace;
+    const cluster = clusterOf(manifest, manifests)?.spec;
     const { name } = manifest.metadata;
     const { spec } = manifest;
-    if (namespace === undefined) continue;
-    fleets.get(namespace)?.set(name, {
+    if (cluster === undefined) continue;
+    fleets.get(cluster.namespace)?.set(name, {
       device: name,
       class: spec.deviceClassReference.name,
-      oldest: oldestGeneration(spec.credentials),
+      // an external broker's users are somebody else's: nothing is retired there
+      oldest: cluster.mqtt.broker.kind === "external" ? 1 : oldestGeneration(spec.credentials),
       formerly: spec.formerly.map((text) => text.split("/").at(-1) as string),
     });
   }

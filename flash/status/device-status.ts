@@ -174,13 +174,7 @@ function lockedOut(
   if (input.pending === undefined || !isFlashed(board)) return null;
   if (pending === undefined)
     return declared === undefined ? null : "the device is no longer in the manifests";
-  return retirement(generationOf(board, announced), pending.oldest);
-}
-
-/** The generation that a board uses: what it announces may be newer than what was flashed, or not yet as new. */
-function generationOf(board: BoardRecord, announced: Announcement | null | undefined): number | undefined {
-  if (board.generation === undefined) return announced?.gen;
-  return Math.max(board.generation, announced?.gen ?? 0);
+  return retirement(board.generation ?? announced?.gen, pending.oldest);
 }
 
 /** Why a board with this generation is not let in when the broker takes none below `oldest`; null where it is. */

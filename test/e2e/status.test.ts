@@ -91,7 +91,9 @@ describe("npx edgeflock status", () => {
     mkdirSync(folder, { recursive: true });
     const write = (credentials: object) => {
       const documents = [
-        cluster(bench.namespace),
+        cluster(bench.namespace, {
+          mqtt: { broker: { kind: "mosquitto", host: "mqtt.example" }, topicRoot: "site" },
+        }),
         deviceClass(CLASS),
         deviceManifest("raised", "north", { credentials }, CLASS),
       ];

@@ -142,10 +142,6 @@ describe("a board that the next `pulumi up` would lock out", () => {
   it.each<[string, Case]>([
     ["the broker still takes its generation", { board: { generation: 1 }, pending: { oldest: 1 } }],
     [
-      "it announces a newer one than was flashed",
-      { board: { generation: 1 }, announced: {}, pending: { oldest: 2 } },
-    ],
-    [
       "it announces the one that was not noted",
       { board: { generation: undefined }, announced: {}, pending: { oldest: 2 } },
     ],
