@@ -1,5 +1,5 @@
 // Which language host and plugins pulumi uses: the official ones, else our stand-ins. Starts pulumi to install some.
-import { existsSync } from "node:fs";
+import { existsSync, lstatSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { VisibleError } from "../model/visible-error.ts";
@@ -92,7 +92,9 @@ async function officialPlugin(
     return path === undefined ? undefined : { ...plugin, source: pulumi.source, path };
   }
   const users = join(userPulumiHome(), "plugins", folderName(plugin), program);
-  if (existsSync(users)) return { ...plugin, source: "path", path: users };
+  // A link is ours: of a pulumi home that another run of Edgeflock set up.
+  if (lstatSync(users, { throwIfNoEntry: false })?.isFile())
+    return { ...plugin, source: "path", path: users };
   const cached = join(cacheFolder(), cacheName(plugin), "plugins", folderName(plugin), program);
   if (existsSync(cached)) return { ...plugin, source: "download", path: cached };
   if (options.install === false || !(await installPlugin(plugin, pulumi, options))) return undefined;

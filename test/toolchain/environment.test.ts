@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -66,6 +74,28 @@ describe("the environment of pulumi", () => {
     expect(readFileSync(join(folder, ".edgeflock/.gitignore"), "utf8")).toBe("*\n");
     const again = await prepared(folder);
     expect(again.environment).toEqual(environment);
+  });
+
+  it("does not take its own launchers and links for tools when a command of ours runs under pulumi", async () => {
+    pulumiOnPath(true);
+    const outer = (await prepared(project())).environment;
+    vi.stubEnv("PATH", outer.PATH);
+    vi.stubEnv("PULUMI_HOME", outer.PULUMI_HOME);
+    const folder = project();
+    const { environment, tools } = await prepared(folder);
+    expect(tools.pulumi?.path).toBe(join(bin, "pulumi"));
+    const { stdout } = await execa("pulumi", ["version"], {
+      env: environment,
+      extendEnv: false,
+      timeout: 20_000,
+    });
+    expect(stdout).toBe(`v${GO_TOOLS.pulumi.version}`);
+    const plugins = join(folder, ".edgeflock/pulumi-home/plugins");
+    for (const name of readdirSync(plugins)) {
+      for (const program of readdirSync(join(plugins, name))) {
+        expect(statSync(join(plugins, name, program)).isFile()).toBe(true);
+      }
+    }
   });
 
   it("leaves the user's own backend and passphrase alone, with the user's own log-in", async () => {
