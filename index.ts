@@ -4,13 +4,17 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { FIRMWARE_BUILDERS } from "./builders/builders.ts";
 import { declareFleet } from "./components/index.ts";
-import { visible } from "./components/visible.ts";
+import { reportable } from "./components/visible.ts";
+import { withoutStackTraces } from "./components/without-stack-traces.ts";
 import { loadManifests } from "./model/load-manifests.ts";
 import { readManifestFiles } from "./model/read-manifest-files.ts";
 
+withoutStackTraces();
 const folder = new pulumi.Config("edgeflock").get("manifests") ?? join("stacks", pulumi.getStack());
 const firmwareBuilders = FIRMWARE_BUILDERS.map(({ name }) => name);
-const fleet = visible(() => declareFleet(loadManifests(readManifestFiles(folder), { firmwareBuilders })));
+const fleet = await reportable(async () =>
+  declareFleet(loadManifests(readManifestFiles(folder), { firmwareBuilders })),
+);
 
 /** One POSIX shell script a device class: `pulumi stack output flashScripts --json`. */
 export const flashScripts = fleet.flashScripts;

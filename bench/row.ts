@@ -4,7 +4,8 @@ export interface Row {
   name: string;
   /** What Edgeflock takes: a median. */
   value: number;
-  unit: "s" | "ms" | "µs" | "MiB";
+  /** Empty for a count. */
+  unit: "s" | "ms" | "µs" | "MiB" | "kB" | "";
   /** What it is compared with, measured in the same run on the same machine; null if with nothing. */
   peer: string | null;
   peerValue: number | null;
@@ -43,7 +44,7 @@ export function rowsTable(rows: readonly Row[]): string {
 }
 
 function amount(value: number, unit: string): string {
-  return `${figure(value)} ${unit}`;
+  return `${figure(value)} ${unit}`.trimEnd();
 }
 
 /** Three digits that count. */

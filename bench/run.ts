@@ -1,5 +1,5 @@
-// `npm run bench -- NAME… [--json] [--write]`: runs benchmarks one after the other and prints their tables;
-// --write puts them into docs/benchmarks.md, with the machine and the day.
+// `npm run bench -- NAME… [--json] [--write] [--sizes N,N]`: runs benchmarks one after the other and prints their
+// tables; --write puts them into docs/benchmarks.md, with the machine and the day.
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -9,22 +9,29 @@ import { type Row, rowsTable } from "./row.ts";
 
 export type { Row } from "./row.ts";
 
-const BENCHMARKS: Record<string, () => Promise<{ run: () => Promise<Row[]> }>> = {
+interface Benchmark {
+  /** @param options `sizes`: of fleets, for a benchmark that has several */
+  run(options: { sizes?: readonly number[] | undefined }): Promise<Row[]>;
+}
+
+const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
   flash: () => import("./flash.ts"),
   nvs: () => import("./nvs.ts"),
-  up: () => import("./up.ts"),
+  scale: () => import("./scale.ts"),
 };
 const PAGE = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 
 async function main(): Promise<void> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: "boolean" }, write: { type: "boolean" } },
+    options: { json: { type: "boolean" }, write: { type: "boolean" }, sizes: { type: "string" } },
   });
+  const sizes = values.sizes?.split(",").map(Number);
   const unknown = positionals.filter((name) => !Object.hasOwn(BENCHMARKS, name));
-  if (positionals.length === 0 || unknown.length > 0) {
+  const wrongSizes = sizes?.some((size) => !Number.isInteger(size) || size < 1) ?? false;
+  if (positionals.length === 0 || unknown.length > 0 || wrongSizes) {
     console.error(
-      `usage: npm run bench -- NAME… [--json] [--write]\nbenchmarks: ${Object.keys(BENCHMARKS).join(", ")}`,
+      `usage: npm run bench -- NAME… [--json] [--write] [--sizes 100,1000]\nbenchmarks: ${Object.keys(BENCHMARKS).join(", ")}`,
     );
     process.exitCode = 2;
     return;
@@ -32,7 +39,7 @@ async function main(): Promise<void> {
   const results: Record<string, Row[]> = {};
   for (const name of positionals) {
     const { run } = await BENCHMARKS[name]!();
-    const rows = await stderrProgress().step(`Benchmark ${name}`, () => run());
+    const rows = await stderrProgress().step(`Benchmark ${name}`, () => run({ sizes }));
     results[name] = rows;
     if (!values.json) process.stdout.write(`${name}: ${machine()}\n\n${rowsTable(rows)}\n`);
     if (values.write) writeSection(name, rows);

@@ -50,6 +50,7 @@ export class Device extends pulumi.ComponentResource {
   readonly secretName: pulumi.Output<string>;
   /** `sha256:<hex>` of `config.bin`. */
   readonly configDigest: pulumi.Output<string>;
+  /** @internal */ readonly resource: pulumi.CustomResource;
 
   constructor(name: string, args: DeviceArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const renamed = renaming(
@@ -72,6 +73,7 @@ export class Device extends pulumi.ComponentResource {
         checked,
       ),
     );
+    this.resource = resource;
     this.secretName = resource.secretName;
     this.configDigest = resource.configDigest;
     this.registerOutputs({});

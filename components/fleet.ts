@@ -8,6 +8,7 @@ import { DeviceClass } from "./device-class.ts";
 import { DeviceGroup } from "./device-group.ts";
 import { DevicesCluster } from "./devices-cluster.ts";
 import { FleetAccess } from "./fleet-access.ts";
+import { RegistrationWindow } from "./registration-window.ts";
 import { missingSecret } from "./secret-values.ts";
 
 export interface Fleet {
@@ -20,9 +21,11 @@ export interface Fleet {
 /**
  * Declares everything. Resources are named `<namespace>/<name>`: where a manifest stands in which file plays no part.
  *
+ * Resolves when all is declared, which for a large fleet is after most of it is done.
+ *
  * @throws ProblemsError naming, with file and line, every secret that has no value now
  */
-export function declareFleet(documents: Documents): Fleet {
+export async function declareFleet(documents: Documents): Promise<Fleet> {
   requireAllSecrets(documents);
   const clusters = new Map<string, DevicesCluster>();
   for (const { manifest } of documents.clusters) {
@@ -65,13 +68,16 @@ export function declareFleet(documents: Documents): Fleet {
     });
     summary(cluster).groups.push(name);
   }
+  const window = new RegistrationWindow();
   for (const { manifest } of documents.devices) {
+    await window.room();
     const cluster = clusterOf(manifest);
-    new Device(`${cluster.namespaceName}/${manifest.metadata.name}`, {
+    const device = new Device(`${cluster.namespaceName}/${manifest.metadata.name}`, {
       cluster,
       ...manifest.spec,
       metadata: metadataArgs(manifest),
     });
+    window.add(device.resource);
     summary(cluster).devices++;
   }
   for (const cluster of clusters.values()) new FleetAccess(cluster.namespaceName, { cluster });

@@ -5,3 +5,4 @@ export { DeviceGroup, type DeviceGroupArgs } from "./device-group.ts";
 export { DevicesCluster, type DevicesClusterArgs } from "./devices-cluster.ts";
 export { declareFleet, type Fleet } from "./fleet.ts";
 export { FleetAccess, type FleetAccessArgs } from "./fleet-access.ts";
+export { rootKey } from "./root-key.ts";

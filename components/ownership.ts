@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { fieldManager } from "../dynamic-providers/field-manager.ts";
 import type { KubernetesApi } from "../kubernetes/api.ts";
 import { OWNER_ANNOTATION, refuseForeign } from "../kubernetes/owned-object.ts";
+import { ownerToken } from "../model/owner-token.ts";
 import { reportable } from "./visible.ts";
 
 /** Annotation of the Kubernetes provider: the field manager, else a random one for each try. */
@@ -40,23 +41,6 @@ export function ownership(
 /** Without a dependency on the component: its children would wait for it, and it for its children. */
 function urnOf(component: pulumi.Resource): pulumi.Output<string> {
   return pulumi.output(new Promise<string>((resolve) => void component.urn.apply(resolve)));
-}
-
-const OURS = "edgeflock:index:DevicesCluster";
-
-/**
- * `<project>/<stack>/<resource>`. A component in an unusual place of the program has that in its token too: were it
- * moved without an alias, the engine would create it anew and then delete the old one, which is the same object.
- *
- * @param name of the resource, where it isn't the URN's
- */
-export function ownerToken(urn: string, name?: string): string {
-  const [, , stackPart = "", project = "", type = "", ...rest] = urn
-    .replace(/^urn:pulumi:/, "urn::pulumi::")
-    .split("::");
-  const resource = name ?? rest.join("::");
-  const isUsual = type === OURS || new RegExp(`^${OURS}\\$edgeflock:index:\\w+$`).test(type);
-  return [project, stackPart, ...(isUsual ? [] : [type]), resource].join("/");
 }
 
 export interface ObjectArgs {

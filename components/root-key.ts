@@ -1,9 +1,7 @@
 // The fleet's root key: from it every credential of the stack's devices is derived. Declares one resource.
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-
-/** Constant, and without a parent: no renamed file, component or cluster may ever make a new key. */
-export const ROOT_KEY_NAME = "edgeflock-root-key";
+import { ROOT_KEY_NAME } from "../model/names.ts";
 
 const ROOT_KEY_BYTES = 32;
 

@@ -2,7 +2,7 @@
 // notices when somebody else changed it. Asks the API server; keeps nothing but digests in the state.
 
 import { KubernetesError, type KubernetesObject } from "../kubernetes/api.ts";
-import { applyOwned, deleteOwned } from "../kubernetes/owned-object.ts";
+import { applyOwned, createOwned, deleteOwned } from "../kubernetes/owned-object.ts";
 import { formerPlace } from "../model/former-names.ts";
 import { boardLeaseName, deviceSecretName, objectLabels } from "../model/names.ts";
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
@@ -66,14 +66,14 @@ async function create(inputs: DeviceInputs) {
   const id = `${inputs.namespace}/${deviceSecretName(inputs.device)}`;
   try {
     await takeOverBoardLease(inputs);
-    return { id, outs: await write(inputs) };
+    return { id, outs: await write(inputs, createOwned) };
   } catch (error) {
     throw isRefusal(error) ? error : new OutcomeUnknown(error, id, unknownOutputs(inputs));
   }
 }
 
 async function update(_id: string, olds: DeviceOutputs, news: DeviceInputs) {
-  return { outs: await write(news, [olds.owner]) };
+  return { outs: await write(news, applyOwned, [olds.owner]) };
 }
 
 async function read(id: string, props: DeviceOutputs) {
@@ -95,11 +95,15 @@ async function remove(_id: string, props: DeviceOutputs) {
 }
 
 /** @param former owners whose Secret it may be still: the state says that it is ours */
-async function write(inputs: DeviceInputs, former: string[] = []): Promise<DeviceOutputs> {
+async function write(
+  inputs: DeviceInputs,
+  writeOwned: typeof applyOwned,
+  former: string[] = [],
+): Promise<DeviceOutputs> {
   const { object, configDigest } = deviceSecret(inputs, decodePayload(inputs.image));
   const api = await connectFor(inputs);
   const manager = fieldManager(inputs.owner);
-  const live = await applyOwned(api, object, inputs.owner, manager, former).catch((error) => {
+  const live = await writeOwned(api, object, inputs.owner, manager, former).catch((error) => {
     throw explainWriteError(error, `the Secret ${object.metadata.name}`, inputs.namespace);
   });
   const keys = ownedKeys(object, live);

@@ -21,5 +21,9 @@ export class DynamicResource extends pulumi.CustomResource {
       { ...props, __provider: providerText(provider) },
       opts,
     );
+    // The SDK makes an output of every input too. Nobody asks for them here, and of thousands of devices they would
+    // take most of the program's memory.
+    const given = Object.keys(props).filter((key) => props[key] !== undefined);
+    for (const key of [...given, "__provider"]) Reflect.deleteProperty(this, key);
   }
 }

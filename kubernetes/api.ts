@@ -173,6 +173,8 @@ export class KubernetesApi {
         fieldManager: options.fieldManager,
         force: options.force,
         dryRun: options.dryRun ? "All" : undefined,
+        // The server would read the body twice to warn of unknown fields, which nobody here sees.
+        fieldValidation: "Ignore",
       },
       signal: options.signal,
     });

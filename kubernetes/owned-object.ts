@@ -2,6 +2,7 @@
 // So neither a rename nor a second stack on the same cluster can kill a successor. Asks the API server.
 import { VisibleError } from "../model/visible-error.ts";
 import { type KubernetesApi, KubernetesError, type KubernetesObject, type ObjectAddress } from "./api.ts";
+import { applyWhatWasCreated } from "./field-ownership.ts";
 
 /** Annotation that holds `<project>/<stack>/<resource>`. */
 export const OWNER_ANNOTATION = "edgeflock.io/owner";
@@ -24,8 +25,11 @@ export async function applyOwned(
   fieldManager: string,
   former: readonly string[] = [],
 ): Promise<KubernetesObject> {
-  const live = await api.getOrUndefined(object);
-  if (live) refuseForeign(live, [owner, ...former]);
+  const live = await api.getOrUndefined<KubernetesObject>(object);
+  if (live) {
+    refuseForeign(live, [owner, ...former]);
+    await applyWhatWasCreated(api, live, fieldManager);
+  }
   const metadata = {
     ...object.metadata,
     annotations: { ...object.metadata.annotations, [OWNER_ANNOTATION]: owner },
@@ -33,6 +37,28 @@ export async function applyOwned(
     ...(live && { uid: live.metadata.uid }),
   };
   return api.apply<KubernetesObject>({ ...object, metadata }, { fieldManager, force: live !== undefined });
+}
+
+/**
+ * Writes an object that is probably not there yet, in one request; where it is there, as `applyOwned` does. A server
+ * reads a JSON create several times faster than an apply, which is YAML to it.
+ */
+export async function createOwned(
+  api: KubernetesApi,
+  object: Owned,
+  owner: string,
+  fieldManager: string,
+  former: readonly string[] = [],
+): Promise<KubernetesObject> {
+  const annotations = { ...object.metadata.annotations, [OWNER_ANNOTATION]: owner };
+  const owned = { ...object, metadata: { ...object.metadata, annotations } };
+  try {
+    return await api.create<KubernetesObject>(owned, { fieldManager });
+  } catch (error) {
+    // It is there, or a cut connection leaves that open; what the server refused otherwise it would refuse again.
+    if (error instanceof KubernetesError && error.reason !== "AlreadyExists") throw error;
+    return applyOwned(api, object, owner, fieldManager, former);
+  }
 }
 
 /** Deletes the object where it bears the owner's token; an object that is gone or another's is left alone. */

@@ -90,6 +90,12 @@ export function objectLabels(of: {
   };
 }
 
+/**
+ * The resource of the fleet's root key. Constant, and without a parent: no renamed file, component or cluster may ever
+ * make a new key.
+ */
+export const ROOT_KEY_NAME = "edgeflock-root-key";
+
 /** Keys that Edgeflock itself writes into a device's Secret (design §3). */
 export const DEVICE_SECRET_KEYS = [
   "MQTT_USERNAME",

@@ -4,10 +4,12 @@ import { chmod, mkdir, readFile, readlink, rename, rm, symlink, writeFile } from
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parse } from "yaml";
+import { cacheFolder } from "./cache-folder.ts";
 import { ensurePassphrase } from "./passphrase.ts";
+import { LAUNCHER_START } from "./path-lookup.ts";
 import { stateFolder as ensureStateFolder } from "./project-folder.ts";
 import { choosePlugins, folderName, type PluginChoice, programName, standInMode } from "./pulumi-plugins.ts";
+import { readProjectFile } from "./stack-file.ts";
 import { ensureTools, type Tool, type ToolName, type ToolOptions } from "./tools.ts";
 
 export interface EnvironmentOptions extends ToolOptions {
@@ -75,6 +77,8 @@ async function pulumiEnvironment(
   return {
     PULUMI_HOME: home,
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    // Program, providers and plugins are Node processes that load the same modules at every run.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cacheFolder(), "node-compile-cache"),
     ...(await ambientPlugins(bin, pulumi, plugins)),
     ...(await backend(folder, options)),
   };
@@ -106,7 +110,10 @@ async function backend(folder: string, options: EnvironmentOptions): Promise<Nod
   const state = join(folder, "state");
   const { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE } = process.env;
   const chosen: NodeJS.ProcessEnv = {};
-  if (!options.ignoreUserBackend && (PULUMI_BACKEND_URL || (await namesBackend(options.projectFolder)))) {
+  if (
+    !options.ignoreUserBackend &&
+    (PULUMI_BACKEND_URL || (await readProjectFile(options.projectFolder)).backendUrl)
+  ) {
     // the user's own log-in; the home that we set has none
     chosen.PULUMI_CREDENTIALS_PATH =
       process.env.PULUMI_CREDENTIALS_PATH ?? process.env.PULUMI_HOME ?? join(homedir(), ".pulumi");
@@ -121,18 +128,6 @@ async function backend(folder: string, options: EnvironmentOptions): Promise<Nod
     chosen.PULUMI_CONFIG_PASSPHRASE = undefined;
   }
   return chosen;
-}
-
-/** Whether Pulumi.yaml says where the state is. A file that cannot be read is left for pulumi to complain about. */
-async function namesBackend(projectFolder: string): Promise<boolean> {
-  try {
-    const project: unknown = parse(await readFile(join(projectFolder, "Pulumi.yaml"), "utf8"));
-    const backend =
-      typeof project === "object" && project !== null && "backend" in project ? project.backend : null;
-    return typeof backend === "object" && backend !== null && "url" in backend && Boolean(backend.url);
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -153,7 +148,7 @@ async function linkPlugin(plugins: string, plugin: PluginChoice): Promise<void> 
 /** A program under its own name in a folder of ours, so that nothing else of its real folder comes onto PATH. */
 async function writeLauncher(bin: string, name: string, program: string): Promise<void> {
   const path = join(bin, name);
-  const text = `#!/bin/sh\nexec '${program.replaceAll("'", "'\\''")}' "$@"\n`;
+  const text = `${LAUNCHER_START}exec '${program.replaceAll("'", "'\\''")}' "$@"\n`;
   if ((await readFile(path, "utf8").catch(() => undefined)) === text) return;
   const temporary = `${path}.${process.pid}.tmp`;
   await writeFile(temporary, text, { mode: 0o755 });

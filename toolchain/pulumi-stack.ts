@@ -1,8 +1,6 @@
 // Whether a pulumi command line is about to talk to the embedded Kubernetes. Reads files, may ask pulumi.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { parse } from "yaml";
 import { tryCommand } from "./run-command.ts";
+import { readStackConfig } from "./stack-file.ts";
 
 /** Commands that run the program or the providers. */
 const OPERATIONS = new Set([
@@ -40,6 +38,19 @@ export function changesState(args: readonly string[]): boolean {
   return touchesCluster(args) && !PREVIEWS.has(commandOf(args) ?? "");
 }
 
+/** Whether it brings the stack to what its program declares. */
+export function isUpdate(args: readonly string[]): boolean {
+  return ["up", "update"].includes(commandOf(args) ?? "");
+}
+
+/** Whether it brings the whole stack to what is wanted, and not only some of its resources. */
+export function isWhole(args: readonly string[]): boolean {
+  const isPartial = args.some((word) =>
+    /^(-t|--target|--target-replace|--exclude|--exclude-protected)(=|$)/.test(word),
+  );
+  return !isPartial && (isUpdate(args) || ["destroy", "down"].includes(commandOf(args) ?? ""));
+}
+
 function commandOf(args: readonly string[]): string | undefined {
   if (args.includes("--help") || args.includes("-h")) return undefined;
   return args.find((word, index) => !word.startsWith("-") && !WITH_VALUE.has(args[index - 1] ?? ""));
@@ -71,11 +82,8 @@ interface Where {
 export async function needsEmbeddedCluster(args: readonly string[], where: Where): Promise<boolean> {
   const stack = await meantStack(args, where);
   if (!stack) return false;
-  // "organization/project/stack"
-  const name = stack.split("/").at(-1) ?? stack;
-  const file = join(where.project, await configFolder(where.project), `Pulumi.${name}.yaml`);
-  const config = field(await readYaml(file), "config");
-  return field(config, "edgeflock:kubernetes") === "embedded";
+  const config = await readStackConfig(where.project, stack);
+  return config?.["edgeflock:kubernetes"] === "embedded";
 }
 
 async function selectedStack({ project, pulumi, environment }: Where): Promise<string | undefined> {
@@ -86,22 +94,4 @@ async function selectedStack({ project, pulumi, environment }: Where): Promise<s
     timeout: 30_000,
   });
   return asked.exitCode === 0 ? asked.stdout.trim() : undefined;
-}
-
-async function configFolder(project: string): Promise<string> {
-  const folder = field(await readYaml(join(project, "Pulumi.yaml")), "stackConfigDir");
-  return typeof folder === "string" ? folder : ".";
-}
-
-/** A file that is missing or broken is nothing here; pulumi says what is wrong with it. */
-async function readYaml(file: string): Promise<unknown> {
-  try {
-    return parse(await readFile(file, "utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
-function field(of: unknown, name: string): unknown {
-  return typeof of === "object" && of !== null ? (of as Record<string, unknown>)[name] : undefined;
 }

@@ -3,13 +3,13 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { execa } from "execa";
-import { parse } from "yaml";
 import { VisibleError } from "../model/visible-error.ts";
+import { stateFolderOf } from "./checkpoints.ts";
 import { type Deployment, hasPendingOperations, settlePending } from "./pending-operations.ts";
 import type { Progress } from "./progress.ts";
+import { plainStackName, readProjectFile } from "./stack-file.ts";
 import { removeStaleLocks, removeTornSidecars, removeUnfinishedFiles } from "./stale-locks.ts";
 
 export interface RecoverOptions {
@@ -26,28 +26,14 @@ export async function recoverStack(options: RecoverOptions): Promise<void> {
   const url = options.environment.PULUMI_BACKEND_URL;
   if (!url?.startsWith("file://")) return;
   const state = stateFolderOf(url);
-  const stack = options.stack.split("/").at(-1) ?? options.stack;
-  const project = await projectName(options.projectFolder);
+  const stack = plainStackName(options.stack);
+  const { name: project } = await readProjectFile(options.projectFolder);
   if (project === undefined) return;
   await removeTornSidecars(state, project, stack);
   const removed = await removeStaleLocks(state, project, stack);
   for (const line of removed) options.progress.say(`The last run was killed. ${line}`);
   if (removed.length > 0) await removeUnfinishedFiles(state, project, stack);
   if (await isPending(state, project, stack)) await settle(options, stack);
-}
-
-function stateFolderOf(url: string): string {
-  const path = url.replace(/\?.*$/, "");
-  return path === "file://~" ? (process.env.HOME ?? "/") : fileURLToPath(path.replace("file://~", "file://"));
-}
-
-async function projectName(folder: string): Promise<string | undefined> {
-  try {
-    const { name } = parse(await readFile(join(folder, "Pulumi.yaml"), "utf8")) as { name?: unknown };
-    return typeof name === "string" ? name : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 async function isPending(state: string, project: string, stack: string): Promise<boolean> {

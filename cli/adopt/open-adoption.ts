@@ -1,12 +1,9 @@
 // Gathers what an adoption is planned from: the stack's manifests and configuration, and what is in the namespace.
 // Reads files, may ask pulumi for the selected stack, asks the API server.
 
-import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { parse } from "yaml";
+import { join } from "node:path";
 import { readAdoptedValues } from "../../components/adopted-values.ts";
-import { connect, type KubernetesApi, type KubernetesObject } from "../../kubernetes/api.ts";
-import { targetFromConfig } from "../../kubernetes/target.ts";
+import type { KubernetesApi, KubernetesObject } from "../../kubernetes/api.ts";
 import { clusterRoleName } from "../../model/access-plan.ts";
 import { loadManifests } from "../../model/load-manifests.ts";
 import { readManifestFiles } from "../../model/read-manifest-files.ts";
@@ -15,6 +12,14 @@ import { prepareEnvironment } from "../../toolchain/environment.ts";
 import { stderrProgress } from "../../toolchain/progress.ts";
 import { projectFolder } from "../../toolchain/project-folder.ts";
 import { meantStack } from "../../toolchain/pulumi-stack.ts";
+import {
+  ownConfig,
+  plainStackName,
+  readProjectFile,
+  readStackConfig,
+  stackFilePath,
+} from "../../toolchain/stack-file.ts";
+import { connectStack } from "../connect-stack.ts";
 import { carryOut } from "./carry-out.ts";
 import { type Adoption, planAdoption } from "./plan-adoption.ts";
 import type { LiveObject, LiveSecret } from "./read-device-secret.ts";
@@ -34,33 +39,26 @@ export interface OpenAdoption {
 
 export async function openAdoption(namespace: string, options: OpenOptions): Promise<OpenAdoption> {
   const folder = projectFolder();
-  const project = await projectFile(folder);
+  const project = await projectName(folder);
   const stack = await chosenStack(folder, options.stack);
-  const config = await stackConfig(folder, project.stackConfigDir ?? ".", stack);
-  const get = (key: string) =>
-    typeof config[`edgeflock:${key}`] === "string" ? (config[`edgeflock:${key}`] as string) : undefined;
+  const get = ownConfig(await stackConfig(folder, stack));
   const documents = loadManifests(readManifestFiles(join(folder, get("manifests") ?? join("stacks", stack))));
-  const target = targetFromConfig(get);
-  const { kubeconfig } = target;
-  const api = await connect({
-    ...target,
-    ...(kubeconfig !== undefined && { kubeconfig: resolve(folder, kubeconfig) }),
-  });
+  const api = await connectStack(folder, get);
   const live = await gather(api, namespace);
   const adopted = await readAdoptedValues(api, namespace);
   const { from, secretNames } = options;
-  const input = { documents, namespace, project: project.name, stack, adopted, from, secretNames, ...live };
+  const input = { documents, namespace, project, stack, adopted, from, secretNames, ...live };
   const plan = planAdoption(input);
   return {
     plan,
     refuseForeign: () => refuse(plan),
-    carryOut: () => carryOut(api, namespace, plan, adopted, `${project.name}/${stack}/${plan.cluster}`),
+    carryOut: () => carryOut(api, namespace, plan, adopted, `${project}/${stack}/${plan.cluster}`),
   };
 }
 
-async function projectFile(folder: string): Promise<{ name: string; stackConfigDir?: string }> {
-  const project = parse(await readFile(join(folder, "Pulumi.yaml"), "utf8")) as { name?: unknown };
-  if (typeof project?.name === "string") return project as { name: string };
+async function projectName(folder: string): Promise<string> {
+  const { name } = await readProjectFile(folder);
+  if (name !== undefined) return name;
   throw new VisibleError(`${join(folder, "Pulumi.yaml")} names no project.`);
 }
 
@@ -73,25 +71,16 @@ async function chosenStack(folder: string, given: string | undefined): Promise<s
   });
   const args = given === undefined ? [] : ["--stack", given];
   const stack = await meantStack(args, { project: folder, pulumi: tools.pulumi!.path, environment });
-  if (stack) return stack.split("/").at(-1)!;
+  if (stack) return plainStackName(stack);
   throw new VisibleError("No stack is selected.", { hint: "Name one with --stack." });
 }
 
-async function stackConfig(
-  folder: string,
-  configDir: string,
-  stack: string,
-): Promise<Record<string, unknown>> {
-  const path = join(folder, configDir, `Pulumi.${stack}.yaml`);
-  try {
-    const { config } = parse(await readFile(path, "utf8")) as { config?: Record<string, unknown> };
-    return config ?? {};
-  } catch (cause) {
-    throw new VisibleError(`The stack's configuration ${path} cannot be read.`, {
-      hint: `Make the stack first: edgeflock pulumi stack init ${stack}`,
-      cause,
-    });
-  }
+async function stackConfig(folder: string, stack: string): Promise<Record<string, unknown>> {
+  const config = await readStackConfig(folder, stack);
+  if (config) return config;
+  throw new VisibleError(`The stack's configuration ${await stackFilePath(folder, stack)} cannot be read.`, {
+    hint: `Make the stack first: edgeflock pulumi stack init ${stack}`,
+  });
 }
 
 const KINDS = [

@@ -35,7 +35,19 @@ export function command(): Command {
         await sweepWorkFolders().catch((error: unknown) =>
           progress.say(`A killed build's folder stays: ${error}`),
         );
-        if (stack) await recoverStack({ projectFolder: project, stack, environment, progress });
+        if (stack) {
+          await recoverStack({ projectFolder: project, stack, environment, progress });
+          const { runUpdate } = await import("../update/run-update.ts");
+          process.exitCode = await runUpdate({
+            projectFolder: project,
+            stack,
+            program,
+            args,
+            environment,
+            progress,
+          });
+          return;
+        }
       }
       process.exitCode = await passThrough({ program, args, cwd: project, environment });
     },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { ownerToken } from "../../components/ownership.ts";
 import { renaming } from "../../components/renaming.ts";
 import { refuseForeign } from "../../kubernetes/owned-object.ts";
+import { ownerToken } from "../../model/owner-token.ts";
 
 const urn = (type: string, name: string) => `urn:pulumi:prod::fleet::${type}::${name}`;
 const CLUSTER = "edgeflock:index:DevicesCluster";

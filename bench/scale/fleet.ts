@@ -1,30 +1,37 @@
 // Manifests of a generated fleet: one cluster, two classes, ten groups, devices spread over them. Pure.
 
-const GROUPS = 10;
+export const GROUPS = 10;
 const CLASSES = ["sensor", "camera"];
 
+export interface FleetChange {
+  /** Name of the configuration value that the first group's Wi-Fi password comes from. */
+  password?: string;
+  /** Index of a device that is missing. */
+  without?: number;
+}
+
 /** YAML (as JSON documents) of a fleet whose namespace is named after its size. */
-export function fleetOf(devices: number, options: { devices?: boolean; interval?: number } = {}): string {
-  const { interval = 60 } = options;
+export function fleetOf(devices: number, change: FleetChange = {}): string {
+  const numbers = Array.from({ length: devices }, (_, n) => n).filter((n) => n !== change.without);
   const documents = [
-    cluster(devices, interval),
+    cluster(devices),
     ...CLASSES.map(deviceClass),
-    ...Array.from({ length: GROUPS }, (_, n) => group(n)),
-    ...(options.devices === false ? [] : Array.from({ length: devices }, (_, n) => device(n))),
+    ...Array.from({ length: GROUPS }, (_, n) => group(n, n === 0 ? change.password : undefined)),
+    ...numbers.map(device),
   ];
   return documents
     .map((document) => JSON.stringify({ apiVersion: "edgeflock.io/v1alpha1", ...document }))
     .join("\n---\n");
 }
 
-function cluster(devices: number, interval: number) {
+function cluster(devices: number) {
   return {
     kind: "DevicesCluster",
     metadata: { name: "bench" },
     spec: {
       namespace: `bench-${devices}`,
-      settings: { "telemetry.interval": interval },
-      mqtt: { broker: { kind: "external", host: "mqtt.bench.example" }, topicRoot: "bench" },
+      settings: { "telemetry.interval": 60 },
+      mqtt: { broker: { kind: "mosquitto", host: "mqtt.bench.example" }, topicRoot: "bench" },
     },
   };
 }
@@ -37,14 +44,14 @@ function deviceClass(name: string) {
   };
 }
 
-function group(n: number) {
+function group(n: number, password = "wifiPassword") {
   return {
     kind: "DeviceGroup",
     metadata: { name: `hall-${n}` },
     spec: {
       selector: { matchLabels: { hall: `h${n}` } },
       settings: { "wifi.ssid": `hall-${n}` },
-      secrets: { "wifi.password": { random: { length: 20 } } },
+      secrets: { "wifi.password": { fromConfig: password } },
     },
   };
 }

@@ -1,0 +1,97 @@
+// After an update that came after a killed one, whose state was not saved: deletes what that one had created and nobody
+// declares any more. Asks pulumi for the state; lists and deletes objects that bear the stack's own tokens.
+import { join } from "node:path";
+import { execa } from "execa";
+import { type KubernetesApi, KubernetesError, type KubernetesObject } from "../../kubernetes/api.ts";
+import { deleteOwned } from "../../kubernetes/owned-object.ts";
+import { loadManifests } from "../../model/load-manifests.ts";
+import { MANAGED_BY, MANAGED_BY_LABEL } from "../../model/names.ts";
+import { readManifestFiles } from "../../model/read-manifest-files.ts";
+import type { Progress } from "../../toolchain/progress.ts";
+import { ownConfig, plainStackName, readProjectFile, readStackConfig } from "../../toolchain/stack-file.ts";
+import { connectStack } from "../connect-stack.ts";
+import { namespacesOf, orphans, type StateResource } from "./orphans.ts";
+
+export interface ClearOptions {
+  projectFolder: string;
+  stack: string;
+  environment: NodeJS.ProcessEnv;
+  progress: Progress;
+}
+
+const RBAC = "rbac.authorization.k8s.io/v1";
+const IN_NAMESPACE = [
+  ["v1", "Secret"],
+  ["v1", "ConfigMap"],
+  ["v1", "ServiceAccount"],
+  [RBAC, "Role"],
+  [RBAC, "RoleBinding"],
+] as const;
+/** A Namespace comes last: what is in it goes with it. */
+const CLUSTER_WIDE = [
+  [RBAC, "ClusterRole"],
+  [RBAC, "ClusterRoleBinding"],
+  ["v1", "Namespace"],
+] as const;
+
+/** Call it after an update of the whole stack that succeeded: everything that is declared is in the state then. */
+export async function clearOrphans(options: ClearOptions): Promise<void> {
+  const { projectFolder, stack, progress } = options;
+  const { name: project } = await readProjectFile(projectFolder);
+  await progress.step("Looking for what the killed update had created", async () => {
+    const resources = await stateResources(options);
+    const get = ownConfig((await readStackConfig(projectFolder, stack)) ?? {});
+    const api = await connectStack(projectFolder, get);
+    const manifests = join(projectFolder, get("manifests") ?? join("stacks", plainStackName(stack)));
+    const namespaces = new Set([...namespacesOf(resources), ...declaredNamespaces(manifests)]);
+    const objects = await ourObjects(api, [...namespaces]);
+    const found = orphans(objects, resources, `${project}/${plainStackName(stack)}`);
+    for (const { object, token } of found) {
+      await deleteOwned(api, object, token);
+      const { namespace, name } = object.metadata;
+      progress.say(`Removed ${object.kind} ${namespace ? `${namespace}/` : ""}${name} of the killed update.`);
+    }
+  });
+}
+
+async function stateResources({ projectFolder, stack, environment }: ClearOptions): Promise<StateResource[]> {
+  const { stdout } = await execa("pulumi", ["stack", "export", "--stack", stack, "--non-interactive"], {
+    cwd: projectFolder,
+    env: environment,
+    extendEnv: false,
+    stdin: "ignore",
+  });
+  const { deployment } = JSON.parse(stdout) as { deployment: { resources?: StateResource[] } };
+  return deployment.resources ?? [];
+}
+
+/** Of a program that declares its fleet itself there are no manifests; then the state's namespaces are all we know. */
+function declaredNamespaces(folder: string): string[] {
+  try {
+    return loadManifests(readManifestFiles(folder)).clusters.map(({ manifest }) => manifest.spec.namespace);
+  } catch {
+    return [];
+  }
+}
+
+async function ourObjects(api: KubernetesApi, namespaces: string[]): Promise<KubernetesObject[]> {
+  const options = { labelSelector: `${MANAGED_BY_LABEL}=${MANAGED_BY}` };
+  const objects: KubernetesObject[] = [];
+  for (const namespace of namespaces) {
+    for (const [apiVersion, kind] of IN_NAMESPACE) {
+      objects.push(...(await api.listMetadata({ apiVersion, kind, namespace }, options)));
+    }
+  }
+  for (const [apiVersion, kind] of CLUSTER_WIDE) {
+    objects.push(...(await allowed(() => api.listMetadata({ apiVersion, kind }, options))));
+  }
+  return objects;
+}
+
+/** Who may work in namespaces only can have created nothing outside of them. */
+async function allowed(list: () => Promise<KubernetesObject[]>): Promise<KubernetesObject[]> {
+  return list().catch((error: unknown) => {
+    if (error instanceof KubernetesError && error.status === 403) return [];
+    throw error;
+  });
+}

@@ -1,0 +1,82 @@
+// When an update saves its state: after each step, as pulumi does, or once at its end. Only reads files.
+//
+// pulumi's own file and object-storage backends write the whole state at every step, so the time of an update grows
+// with the square of a fleet: docs/large-fleets.md has the figures. Pulumi Cloud takes single steps and needs none of this.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readManifestFiles } from "../model/read-manifest-files.ts";
+import { VisibleError } from "../model/visible-error.ts";
+import { ownConfig, plainStackName, readProjectFile, readStackConfig } from "./stack-file.ts";
+
+export type Checkpoints = "each" | "end";
+
+/** From so many devices on the state is written once, unless the stack's configuration says otherwise. */
+export const MANY_DEVICES = 200;
+
+/** What pulumi calls it; https://github.com/pulumi/pulumi/issues/10668 */
+export const SKIP_CHECKPOINTS = { PULUMI_SKIP_CHECKPOINTS: "true" } as const;
+
+export interface CheckpointOptions {
+  projectFolder: string;
+  /** Name of the stack, with or without organization and project. */
+  stack: string;
+  /** The environment that pulumi will run in. */
+  environment: NodeJS.ProcessEnv;
+}
+
+/** @throws VisibleError where the stack's configuration says what there is not */
+export async function chooseCheckpoints(options: CheckpointOptions): Promise<Checkpoints> {
+  const { projectFolder, stack, environment } = options;
+  const get = ownConfig((await readStackConfig(projectFolder, stack)) ?? {});
+  const asked = get("checkpoints");
+  if (asked === "each" || asked === "end") return asked;
+  if (asked !== undefined && asked !== "auto") {
+    throw new VisibleError(`edgeflock:checkpoints is "${asked}"; it takes "each", "end" or "auto".`, {
+      hint: 'Set one with "pulumi config set edgeflock:checkpoints end", or remove it with "pulumi config rm".',
+    });
+  }
+  const project = await readProjectFile(projectFolder);
+  if (!writesWholeStates(environment.PULUMI_BACKEND_URL ?? project.backendUrl)) return "each";
+  const manifests = join(projectFolder, get("manifests") ?? join("stacks", plainStackName(stack)));
+  const devices = Math.max(declaredDevices(manifests), devicesInState(options, project.name));
+  return devices >= MANY_DEVICES ? "end" : "each";
+}
+
+/** pulumi's backends of its own ("DIY"): a folder or an object storage. */
+function writesWholeStates(url: string | undefined): boolean {
+  return url !== undefined && /^(file|s3|gs|azblob|postgres):\/\//.test(url);
+}
+
+/** Counts documents without reading them whole; what is wrong with them is the program's to say. */
+function declaredDevices(folder: string): number {
+  try {
+    return readManifestFiles(folder).reduce((sum, { text }) => sum + countDevices(text), 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** How many documents of kind Device a manifest's text holds, in block style or as JSON. */
+export function countDevices(text: string): number {
+  return text.match(/^[ {]*"?kind"?:\s*["']?Device["']?\s*$|"kind":\s*"Device"/gm)?.length ?? 0;
+}
+
+/** For a program, and for a fleet whose manifests shrank. Only a state in a folder can be looked at without pulumi. */
+function devicesInState(options: CheckpointOptions, project: string | undefined): number {
+  const file = project && stateFile(options.environment.PULUMI_BACKEND_URL, project, options.stack);
+  if (!file || !existsSync(file)) return 0;
+  return readFileSync(file, "utf8").match(/"type":\s*"edgeflock:index:Device"/g)?.length ?? 0;
+}
+
+/** The file that a folder's backend keeps a stack's state in, where it isn't compressed. */
+export function stateFile(url: string | undefined, project: string, stack: string): string | undefined {
+  if (!url?.startsWith("file://")) return undefined;
+  return join(stateFolderOf(url), ".pulumi", "stacks", project, `${plainStackName(stack)}.json`);
+}
+
+/** The folder of a `file://` backend. */
+export function stateFolderOf(url: string): string {
+  const path = url.replace(/\?.*$/, "");
+  return path === "file://~" ? (process.env.HOME ?? "/") : fileURLToPath(path.replace("file://~", "file://"));
+}
