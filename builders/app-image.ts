@@ -179,6 +179,23 @@ export function buildAppImage(parts: AppImageParts): Uint8Array {
   return bytes;
 }
 
+/**
+ * The image for another size of flash: esptool, told to keep what an image says, would leave a bootloader with the
+ * size that it was made for, and one that believes in less flash refuses what lies beyond.
+ * @throws VisibleError where the image is damaged, or for a size that its header has no number for
+ */
+export function withFlashSize(bytes: Uint8Array, flashSize: string, name: string): Uint8Array {
+  const { size, sha256 } = parseAppImage(bytes, { name });
+  const code = FLASH_SIZES.indexOf(flashSize as FlashSize);
+  if (code < 0) throw new VisibleError(`"${flashSize}" is no flash size that an image can name`);
+  // a copy: slice of a Buffer would be the same memory
+  const changed = new Uint8Array(bytes.subarray(0, size));
+  changed[3] = (code << 4) | (bytes[3]! & 0xf);
+  // the header is no part of the checksum, but of the hash
+  if (sha256) changed.set(createHash("sha256").update(changed.subarray(0, -32)).digest(), size - 32);
+  return changed;
+}
+
 function readSegments(bytes: Uint8Array, view: DataView, problems: string[]): AppSegment[] | undefined {
   const count = bytes[1]!;
   if (count === 0 || count > MAX_SEGMENTS)

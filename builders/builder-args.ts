@@ -1,9 +1,17 @@
 // Checks the arguments of a builder, all at once. Pure.
 import { isAbsolute, join } from "node:path";
-import type { z } from "zod";
+import { z } from "zod";
 import { formatPath } from "../model/problem.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import type { FirmwareRequest } from "./contract.ts";
+
+/** A version that fits into an application's descriptor. */
+export const firmwareVersion = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9.+_-]{0,30}$/,
+    'is made of letters, digits, ".", "+", "_" and "-", at most 31',
+  );
 
 /** @throws VisibleError that lists every problem by its path in the manifest */
 export function checkBuilderArgs<T extends z.ZodType>(request: FirmwareRequest, schema: T): z.output<T> {

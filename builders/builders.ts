@@ -3,10 +3,16 @@ import { suggest } from "../model/suggest.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import { commandBuilder } from "./command/builder.ts";
 import type { FirmwareBuilder } from "./contract.ts";
+import { espRsBuilder } from "./esp-rs/builder.ts";
 import { nativeBuilder } from "./native/builder.ts";
 import { prebuiltBuilder } from "./prebuilt/builder.ts";
 
-export const FIRMWARE_BUILDERS: readonly FirmwareBuilder[] = [nativeBuilder, prebuiltBuilder, commandBuilder];
+export const FIRMWARE_BUILDERS: readonly FirmwareBuilder[] = [
+  nativeBuilder,
+  espRsBuilder,
+  prebuiltBuilder,
+  commandBuilder,
+];
 
 /** @throws VisibleError that names the builders there are */
 export function builderNamed(name: string): FirmwareBuilder {

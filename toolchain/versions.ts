@@ -31,6 +31,8 @@ export const FITTING = {
   go: ">=1.26.0",
   python: ">=3.10.0",
   esptool: ">=5.6.0 <6",
+  /** What the crates of builders/esp-rs ask for. */
+  rust: ">=1.95.0",
 } as const;
 
 /** SHA-256 of official downloads by file name, for those who want to pin them; they win over the publisher's file. */

@@ -9,9 +9,15 @@ import { VisibleError } from "../../model/visible-error.ts";
 import type { SensorRequest } from "../contract.ts";
 import { BUILD_HEADER, buildHeader } from "../esp32/build-header.ts";
 import { FLASHER_ARGS, writeFlasherArgs } from "../flasher-args.ts";
-import { otadata, TABLE_OFFSET, writePartitionTable } from "../partitions/index.ts";
+import {
+  APP_OFFSET,
+  OTADATA_OFFSET,
+  otadata,
+  otaPartitions,
+  TABLE_OFFSET,
+  writePartitionTable,
+} from "../partitions/index.ts";
 import { wrapHostExecutable } from "./host-executable.ts";
-import { APP_OFFSET, nativePartitions, OTADATA_OFFSET } from "./partitions.ts";
 
 interface ClassFacts {
   chip: string;
@@ -43,7 +49,7 @@ async function main(): Promise<void> {
     { offset: OTADATA_OFFSET, name: "otadata", path: "ota_data_initial.bin" },
     { offset: APP_OFFSET, name: "app", path: "firmware.bin" },
   ];
-  const table = nativePartitions(facts.flashSize, facts.config, facts.encryption?.scheme === "flash");
+  const table = otaPartitions(facts.flashSize, facts.config, facts.encryption?.scheme === "flash");
   const contents = [writePartitionTable(table), otadata(0), image];
   for (const [index, { path }] of files.entries()) await writeFile(join("output", path), contents[index]!);
   // "keep": esptool would else patch these settings into images

@@ -4,7 +4,7 @@ import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { findCxx } from "../../toolchain/cxx.ts";
-import { checkBuilderArgs } from "../builder-args.ts";
+import { checkBuilderArgs, firmwareVersion } from "../builder-args.ts";
 import { builderFingerprint } from "../content-hash.ts";
 import type { BuildControl, BuildPlan, FirmwareBuilder, FirmwareRequest } from "../contract.ts";
 import { buildHeader } from "../esp32/build-header.ts";
@@ -14,15 +14,7 @@ import { hashSourceTree } from "../source-tree.ts";
 const CORE_VERSION = "0.1.0";
 const TIME_LIMIT = 10 * 60 * 1000;
 
-const args = z.strictObject({
-  version: z
-    .string()
-    .regex(
-      /^[A-Za-z0-9][A-Za-z0-9.+_-]{0,30}$/,
-      'is made of letters, digits, ".", "+", "_" and "-", at most 31',
-    )
-    .optional(),
-});
+const args = z.strictObject({ version: firmwareVersion.optional() });
 
 /** What builds.ts is told in its environment. */
 export const COMPILER_VARIABLE = "EDGEFLOCK_CXX";
@@ -42,25 +34,34 @@ export const nativeBuilder: FirmwareBuilder = {
       sensors: request.sensors ?? [],
     });
     const source = join(dirname(module), "..", "esp32", "firmware");
-    const compiler = await findCxx({
-      ...(control.progress && { progress: control.progress }),
-      signal: control.signal,
-    });
     const shared = [
       "../esp32/build-header.ts",
+      "../partitions/ota-layout.ts",
       "../app-image.ts",
       "../app-descriptor.ts",
       "../chips.ts",
       "../flasher-args.ts",
     ];
+    const common = {
+      source,
+      args: { version: version ?? `${CORE_VERSION}+${(await hashSourceTree(source)).slice(0, 8)}` },
+    };
+    if (request.container) {
+      // the program and its compiler are those of the image: builders/native/Containerfile
+      const run = { kind: "command" as const, command: [], environment: {}, timeLimit: TIME_LIMIT };
+      return { ...common, identity: { builder: "native in a container" }, run };
+    }
+    const compiler = await findCxx({
+      ...(control.progress && { progress: control.progress }),
+      signal: control.signal,
+    });
     return {
+      ...common,
       identity: {
         builder: `native ${await builderFingerprint(import.meta.url, shared)}`,
         toolchain: compiler.identity,
         host: `${process.platform} ${process.arch}`,
       },
-      source,
-      args: { version: version ?? `${CORE_VERSION}+${(await hashSourceTree(source)).slice(0, 8)}` },
       run: {
         kind: "command",
         command: [process.execPath, join(dirname(module), `build${extname(module)}`)],

@@ -8,6 +8,7 @@ export {
   warnAboutPartitionTable,
 } from "./check.ts";
 export { type PartitionCsvOptions, parsePartitionCsv, partitionTableToCsv } from "./csv.ts";
+export { APP_OFFSET, OTADATA_OFFSET, otaPartitionCsv, otaPartitions } from "./ota-layout.ts";
 export { bootSlot, OTADATA_SIZE, type OtadataEntry, type OtaState, otadata, readOtadata } from "./otadata.ts";
 export {
   describePartition,

@@ -9,10 +9,13 @@ import { unpackArchive } from "../../../builders/artifact-archive.ts";
 import { buildFirmware } from "../../../builders/build-firmware.ts";
 import type { BuiltFirmware } from "../../../builders/contract.ts";
 import { hostExecutable } from "../../../builders/native/host-executable.ts";
-import { nativePartitions } from "../../../builders/native/partitions.ts";
 import { decodeNvs } from "../../../builders/nvs/decode.ts";
 import { generateNvs } from "../../../builders/nvs/generate.ts";
-import { checkPartitionTable, warnAboutPartitionTable } from "../../../builders/partitions/index.ts";
+import {
+  checkPartitionTable,
+  otaPartitions,
+  warnAboutPartitionTable,
+} from "../../../builders/partitions/index.ts";
 import { esptoolCommand } from "../../../toolchain/python.ts";
 
 const REQUEST = { builder: { name: "native" }, chip: "esp32", config: { label: "cfg", size: 0x6000 } };
@@ -114,13 +117,13 @@ describe("the native builder", () => {
     for (const flashSize of ["4MB", "8MB", "16MB"]) {
       for (const size of [0x3000, 0x6000, 0x30000, 0x31000, 0x80000]) {
         const config = { label: "cfg", size };
-        const table = nativePartitions(flashSize, config);
+        const table = otaPartitions(flashSize, config);
         const options = { flashSize: Number.parseInt(flashSize, 10) * 1024 * 1024, configPartition: config };
         expect(checkPartitionTable(table, options)).toEqual([]);
         expect(warnAboutPartitionTable(table, options)).toEqual([]);
       }
     }
-    expect(() => nativePartitions("2MB", REQUEST.config)).toThrow("has no room");
+    expect(() => otaPartitions("2MB", REQUEST.config)).toThrow("has no room");
   });
 });
 

@@ -1,14 +1,14 @@
-// The partition table of native firmware: two OTA slots, the runtime's own NVS, and the configuration apart
-// from it, for reading only. Pure.
+// The partition table of Edgeflock's own firmware: two OTA slots, the runtime's own NVS, and the configuration
+// apart from it, for reading only. Pure.
 import { VisibleError } from "../../model/visible-error.ts";
 import { flashSizeBytes } from "../flash-size.ts";
-import { type PartitionTable, parsePartitionCsv } from "../partitions/index.ts";
+import { parsePartitionCsv } from "./csv.ts";
+import { APP_ALIGNMENT, type PartitionTable } from "./partition-table.ts";
 
 export const OTADATA_OFFSET = 0xe000;
 export const APP_OFFSET = 0x10000;
 /** Kept for the configuration even if it is smaller, so that changing its size moves no application. */
 const CONFIG_ROOM = 0x30000;
-const APP_ALIGNMENT = 0x10000;
 /** Less holds no firmware. */
 const SMALLEST_SLOT = 0x100000;
 
@@ -16,7 +16,7 @@ const SMALLEST_SLOT = 0x100000;
  * @param config label and bytes of the configuration partition, which goes to the end of the flash
  * @param keys whether the keys of an encrypted configuration need a partition; the runtime's NVS gives a page to it
  */
-export function nativePartitionCsv(
+export function otaPartitionCsv(
   flashSize: string,
   config: { label: string; size: number },
   keys = false,
@@ -27,7 +27,7 @@ export function nativePartitionCsv(
   const slot = Math.floor((bytes - room - APP_OFFSET) / 2 / APP_ALIGNMENT) * APP_ALIGNMENT;
   if (slot < SMALLEST_SLOT) {
     throw new VisibleError(`a flash of ${flashSize} has no room for two applications and the configuration`, {
-      hint: "the native builder needs at least 4MB",
+      hint: "it needs at least 4MB",
     });
   }
   const hex = (value: number): string => `0x${value.toString(16)}`;
@@ -44,12 +44,12 @@ export function nativePartitionCsv(
   ].join("\n");
 }
 
-export function nativePartitions(
+export function otaPartitions(
   flashSize: string,
   config: { label: string; size: number },
   keys = false,
 ): PartitionTable {
-  return parsePartitionCsv(nativePartitionCsv(flashSize, config, keys), {
-    file: "the native builder's partitions",
+  return parsePartitionCsv(otaPartitionCsv(flashSize, config, keys), {
+    file: "the partitions of Edgeflock's firmware",
   });
 }
