@@ -9,6 +9,7 @@ import { builderNamed } from "./builders.ts";
 import { type ContentHash, firmwareContentHash } from "./content-hash.ts";
 import type { BuildControl, BuildPlan, BuiltFirmware, Executor, FirmwareRequest, Json } from "./contract.ts";
 import { describeArtifact, packOutput } from "./describe-artifact.ts";
+import { ContainerExecutor } from "./executors/container.ts";
 import { ProcessExecutor } from "./executors/process.ts";
 import { withLock } from "./file-lock.ts";
 import { interruptible } from "./interruption.ts";
@@ -111,10 +112,12 @@ async function runBuild(
   try {
     if (plan.run.kind === "in-process") await plan.run.build(work, options);
     else {
-      const executor = options.executor ?? new ProcessExecutor();
+      const { container } = request;
+      const executor = options.executor ?? (container ? new ContainerExecutor() : new ProcessExecutor());
       const { kind: _, ...run } = plan.run;
       const name = `firmware builder "${request.builder.name}"`;
-      await executor.run({ ...run, name, work, masked: Object.values(secrets) }, options);
+      const masked = Object.values(secrets);
+      await executor.run({ ...run, name, work, masked, ...(container && { container }) }, options);
     }
     const archive = await packOutput(work.output);
     const artifact = describeArtifact(archive, expectationsOf(request));

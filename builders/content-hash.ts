@@ -47,6 +47,7 @@ export async function explainContentHash(
     "config partition": `${request.config.label} 0x${request.config.size.toString(16)}`,
     ...plan.identity,
   };
+  if (request.container && plan.run.kind === "command") parts.image = request.container.image;
   if (request.encryption) parts.encryption = request.encryption.scheme;
   for (const { name, driver, unit = "" } of request.sensors ?? [])
     parts[`sensors.${name}`] = canonicalJson([driver, unit]);

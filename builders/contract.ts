@@ -29,8 +29,24 @@ export interface FirmwareRequest {
   settings?: Record<string, PlainValue>;
   /** Secrets that the build reads, by key. Whatever is built with one is `secretBearing`. Default none. */
   secrets?: Record<string, string>;
+  /** What the builder runs in; absent: it is a process of this machine. */
+  container?: ContainerRequest;
   /** Relative paths of the request start here. */
   projectFolder: string;
+}
+
+/** A container for a builder. */
+export interface ContainerRequest {
+  /** By digest: `name@sha256:…`, or the id of an image of this machine, `sha256:…`. */
+  image: string;
+  /** Whether it may use the network. Default false. */
+  network?: boolean | undefined;
+  /** As podman and docker spell it, "4g". Default 4 GiB. */
+  memory?: string | undefined;
+  /** Default 2. */
+  cpus?: number | undefined;
+  /** Most processes and threads at a time. Default 1024. */
+  processes?: number | undefined;
 }
 
 /** Progress is quiet and nothing cancels, unless given. */
@@ -63,11 +79,10 @@ export interface BuildPlan {
 /** A builder that is a program. It runs in the work folder, and may be run by any executor. */
 export interface CommandRun {
   kind: "command";
-  command: [string, ...string[]];
+  /** In a container, empty stands for what the image runs by itself. */
+  command: string[];
   /** Variables beside the allow-listed ones. */
   environment: Record<string, string>;
-  /** Image to run it in, for executors that have images. */
-  image?: string;
   /** Milliseconds. */
   timeLimit: number;
 }
@@ -83,8 +98,12 @@ export interface ExecutorJob extends Omit<CommandRun, "kind"> {
   /** For messages: `firmware builder "native"`. */
   name: string;
   work: WorkFolder;
+  /** For executors that run images. */
+  container?: ContainerRequest;
   /** Values that must not be seen in output or log. */
   masked: string[];
+  /** Gets every line of output, masked, for the record of the build. */
+  heard?(lines: readonly string[]): void;
 }
 
 /**

@@ -2,13 +2,16 @@
 import * as pulumi from "@pulumi/pulumi";
 import { planFirmware } from "../builders/build-firmware.ts";
 import type { ContentHash } from "../builders/content-hash.ts";
-import type { ArtifactReference, Json } from "../builders/contract.ts";
+import type { ArtifactReference, ContainerRequest, Json } from "../builders/contract.ts";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import type { FirmwareDescription, FirmwareSecrets } from "../dynamic-providers/firmware-provider.ts";
 import { deriveBytes } from "../model/derivation.ts";
+import type { DeviceClassSpec } from "../model/schema.ts";
+import { EXECUTORS } from "../model/schema-device-parts.ts";
+import { VisibleError } from "../model/visible-error.ts";
 import type { DeviceClass } from "./device-class.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
-import { reportable } from "./visible.ts";
+import { reportable, visible } from "./visible.ts";
 
 /** `pulumi-nodejs:dynamic/edgeflock:Firmware`. */
 export class FirmwareResource extends DynamicResource {
@@ -26,7 +29,7 @@ export function declareFirmware(
   cluster: DevicesCluster,
   secrets: Record<string, pulumi.Output<string>>,
 ): FirmwareResource {
-  const firmware = describe(deviceClass);
+  const firmware = visible(() => describe(deviceClass));
   const { target, explicit, clusterUid } = cluster.connection;
   const plan =
     Object.keys(secrets).length > 0
@@ -57,15 +60,43 @@ function describe({ spec }: DeviceClass): FirmwareDescription {
   const { name, args, source } = spec.firmware.builder;
   const { label, size } = spec.config.partition;
   const builder = { name, args: args as Record<string, Json>, ...(source !== undefined && { source }) };
+  const container = containerFor(spec.firmware);
   const { nvsEncryption: scheme, flashEncryption = false } = spec.security ?? {};
   return {
     builder,
     chip: spec.chip,
     config: { label, size },
     ...(spec.sensors.length > 0 && { sensors: spec.sensors }),
+    ...(container && { container }),
     ...(scheme !== undefined && { encryption: { scheme, flashEncryption } }),
   };
 }
+
+/** The class says where its builder runs, else the stack does, else an image that the class names. */
+function containerFor({
+  executor,
+  container,
+  builder,
+}: DeviceClassSpec["firmware"]): ContainerRequest | undefined {
+  const stack = new pulumi.Config("edgeflock").get("executor");
+  if (stack !== undefined && !EXECUTORS.some((known) => known === stack)) {
+    throw new VisibleError(`edgeflock:executor is ${JSON.stringify(stack)}, not ${EXECUTORS.join(" or ")}`);
+  }
+  const chosen = executor ?? stack ?? (container ? "container" : "process");
+  if (chosen !== "container" || IN_PROCESS.includes(builder.name)) return undefined;
+  if (!container) {
+    throw new VisibleError(
+      "its firmware is to be built in a container, but spec.firmware.container names no image",
+      {
+        hint: 'name the image, or let the class build with "executor: process"',
+      },
+    );
+  }
+  return container;
+}
+
+/** Builders that are no program to be run. */
+const IN_PROCESS = ["prebuilt"];
 
 function planned(firmware: FirmwareDescription, secrets?: FirmwareSecrets): pulumi.Output<ContentHash> {
   const request = { ...firmware, projectFolder: process.cwd(), ...(secrets && { secrets: secrets.values }) };

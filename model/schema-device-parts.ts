@@ -1,6 +1,7 @@
 // Parts of the class's schema: firmware, configuration partition, sensors, encryption.
 // Pure; touches nothing.
 import { z } from "zod";
+import { IMAGE_BY_DIGEST } from "./image-reference.ts";
 import { settingKey } from "./schema-parts.ts";
 
 const relativeFolder = z
@@ -11,6 +12,32 @@ const relativeFolder = z
   .refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), {
     error: "must be a folder inside the project, relative to it",
   });
+
+/** What a builder runs in. */
+const container = z
+  .strictObject({
+    image: z
+      .string()
+      .max(500)
+      .regex(IMAGE_BY_DIGEST, "must be name@sha256:… or the id of an image of this machine, sha256:…")
+      .describe("The image, by its digest."),
+    network: z.boolean().describe("Whether the builder may use the network; default no.").optional(),
+    memory: z
+      .string()
+      .regex(/^[1-9][0-9]{0,5}[mg]$/, 'must be a size such as "512m" or "4g"')
+      .describe("Most memory; default 4g.")
+      .optional(),
+    cpus: z.number().positive().max(1024).describe("Most processors; default 2.").optional(),
+    processes: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .describe("Most processes and threads at a time; default 1024.")
+      .optional(),
+  })
+  .meta({ title: "Container of a builder" });
+
+export const EXECUTORS = ["process", "container"] as const;
 
 export const firmware = z
   .strictObject({
@@ -33,6 +60,11 @@ export const firmware = z
           .optional(),
       })
       .meta({ title: "Firmware builder" }),
+    executor: z
+      .enum(EXECUTORS)
+      .describe("Where the builder runs; default the stack's edgeflock:executor, else what `container` says.")
+      .optional(),
+    container: container.optional(),
     secrets: z
       .array(settingKey)
       .max(100)

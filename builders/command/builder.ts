@@ -16,7 +16,8 @@ const args = z.strictObject({
   command: z
     .array(z.string().regex(/^[^\0]*$/, "must not contain a NUL"))
     .min(1, "must name a program")
-    .refine(([program]) => program !== "", "must name a program"),
+    .refine(([program]) => program !== "", "must name a program")
+    .optional(),
   environment: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "is no name of a variable"), z.string())
     .refine((variables) => !Object.keys(variables).some((name) => RESERVED.test(name)), {
@@ -39,11 +40,16 @@ export const commandBuilder: FirmwareBuilder = {
     const own = checkBuilderArgs(request, args);
     const { source } = request.builder;
     const folder = source === undefined ? undefined : projectPath(request, source);
-    const [program, ...words] = own.command as [string, ...string[]];
+    if (own.command === undefined && !request.container) {
+      throw new VisibleError('the firmware builder "command" needs spec.firmware.builder.args.command', {
+        hint: "only in a container is there a default: what the image runs by itself",
+      });
+    }
+    const [program, ...words] = own.command ?? [];
     return {
       identity: {
         builder: `command ${await builderFingerprint(import.meta.url)}`,
-        command: JSON.stringify(own.command),
+        command: JSON.stringify(own.command ?? []),
         environment: JSON.stringify(Object.entries(own.environment).sort()),
         toolchain: own.toolchain,
       },
@@ -51,7 +57,7 @@ export const commandBuilder: FirmwareBuilder = {
       args: own.args as Record<string, Json>,
       run: {
         kind: "command",
-        command: [resolveProgram(program, folder), ...words],
+        command: program === undefined ? [] : [resolveProgram(program, folder), ...words],
         environment: own.environment,
         timeLimit: own.timeLimitMinutes * 60_000,
       },
