@@ -1,11 +1,12 @@
 // Archives as files: written atomically, gzipped, verified when read. Reads and writes files.
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { VisibleError } from "../model/visible-error.ts";
 import { digestOf, unpackArchive } from "./artifact-archive.ts";
+import { type ArtifactIdentity, decryptArtifact, encryptArtifact } from "./artifact-cipher.ts";
 
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
@@ -21,6 +22,33 @@ export async function gzipArchive(archive: Uint8Array): Promise<Buffer> {
 export async function gunzipArchive(bytes: Uint8Array, digest: string): Promise<Uint8Array | undefined> {
   const archive = await decompress(bytes, { maxOutputLength: LARGEST_ARCHIVE }).catch(() => undefined);
   return archive !== undefined && digestOf(archive) === digest ? archive : undefined;
+}
+
+/**
+ * What is kept of an archive: gzipped, and encrypted where it holds a secret.
+ * @param identity of the stack; needed for firmware that was built with a secret
+ */
+export async function sealArchive(
+  archive: Uint8Array,
+  secretBearing: boolean,
+  identity: ArtifactIdentity | undefined,
+): Promise<Uint8Array> {
+  const compressed = await gzipArchive(archive);
+  if (!secretBearing) return compressed;
+  if (identity === undefined) throw new Error("firmware with secrets is kept encrypted, and there is no key");
+  return await encryptArtifact(compressed, identity);
+}
+
+/** @returns undefined where the bytes are not what was sealed: damaged, another artefact, another stack's */
+export async function openSealed(
+  bytes: Uint8Array,
+  digest: string,
+  secretBearing: boolean,
+  identity: ArtifactIdentity | undefined,
+): Promise<Uint8Array | undefined> {
+  if (!secretBearing) return await gunzipArchive(bytes, digest);
+  const compressed = identity === undefined ? undefined : await decryptArtifact(bytes, identity);
+  return compressed && (await gunzipArchive(compressed, digest));
 }
 
 /** Nobody ever sees half of the file; after a power cut there is all of it or none. */
@@ -40,15 +68,6 @@ export async function writeFileAtomically(path: string, bytes: Uint8Array | stri
     await rm(partial, { force: true });
     throw error;
   }
-}
-
-/** @returns the archive of that digest from a gzipped file; undefined where it is missing or damaged */
-export async function readArchiveFile(path: string, digest: string): Promise<Uint8Array | undefined> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
-  return bytes && (await gunzipArchive(bytes, digest));
 }
 
 /** Writes the files of an archive to a folder, which need not exist. */

@@ -4,7 +4,9 @@ import { VisibleError } from "../model/visible-error.ts";
 import { explainDiskError } from "../toolchain/cache-entry.ts";
 import { cacheFolder } from "../toolchain/cache-folder.ts";
 import { quiet } from "../toolchain/progress.ts";
-import { cacheKeyFile, readCache, writeCache } from "./artifact-cache.ts";
+import { cacheKeyFile, type FoundBuild, readCache, writeCache } from "./artifact-cache.ts";
+import { type ArtifactIdentity, artifactIdentity } from "./artifact-cipher.ts";
+import { buildRecord } from "./build-record.ts";
 import { builderNamed } from "./builders.ts";
 import { type ContentHash, firmwareContentHash } from "./content-hash.ts";
 import type { BuildControl, BuildPlan, BuiltFirmware, Executor, FirmwareRequest, Json } from "./contract.ts";
@@ -13,19 +15,30 @@ import { ContainerExecutor } from "./executors/container.ts";
 import { ProcessExecutor } from "./executors/process.ts";
 import { withLock } from "./file-lock.ts";
 import { interruptible } from "./interruption.ts";
+import { librariesOf } from "./sbom.ts";
+import { hashSourceTree } from "./source-tree.ts";
+import { sourceVersion } from "./source-version.ts";
 import { WorkFolder } from "./work-folder.ts";
 
 export const DEFAULT_FLASH_SIZE = "4MB";
+
+/** Where others keep what they built: the artefact store of a fleet, say. Never asked for builds that read secrets. */
+export interface SharedBuilds {
+  /** What somebody built for this hash, whole; undefined where nobody did, or nobody can be asked. */
+  findBuild(contentHash: string): Promise<FoundBuild | undefined>;
+}
 
 export interface BuildOptions extends BuildControl {
   /** Default: processes of this machine. */
   executor?: Executor;
   /** Key of the secrets' fingerprints in the content hash; the fleet's own. Needed when there are secrets. */
   secretKey?: Uint8Array | string;
+  /** Asked where the cache of this machine has nothing. */
+  shared?: SharedBuilds;
 }
 
 export interface PlannedFirmware extends ContentHash {
-  /** Whether a build would find its result in the cache. */
+  /** Whether a build would find its result in the cache of this machine. */
   cached: boolean;
 }
 
@@ -36,13 +49,21 @@ export async function planFirmware(
 ): Promise<PlannedFirmware> {
   const plan = await builderNamed(request.builder.name).plan(request, options);
   const content = await firmwareContentHash(plan, request, keyFor(request, options));
-  const cached = !readsSecrets(request) && (await readCache(content.hash)) !== undefined;
+  const cached = (await readCache(content.hash, identityFor(request, options))) !== undefined;
   return { ...content, cached };
 }
 
+interface Job {
+  request: FirmwareRequest;
+  plan: BuildPlan;
+  content: ContentHash;
+  /** Where the build reads secrets. */
+  identity: ArtifactIdentity | undefined;
+}
+
 /**
- * The firmware of a request: from the cache where its content hash is known, else built. Builds of one hash wait
- * for each other, over processes too.
+ * The firmware of a request: from the cache, or from others, where its content hash is known, else built. Builds of
+ * one hash wait for each other, over processes too.
  *
  * @throws VisibleError for wrong arguments, a builder that fails, and firmware that cannot be flashed
  */
@@ -51,13 +72,11 @@ export async function buildFirmware(
   options: BuildOptions = {},
 ): Promise<BuiltFirmware> {
   const plan = await builderNamed(request.builder.name).plan(request, options);
-  const { hash } = await firmwareContentHash(plan, request, keyFor(request, options));
+  const content = await firmwareContentHash(plan, request, keyFor(request, options));
+  const job: Job = { request, plan, content, identity: identityFor(request, options) };
   try {
     return await interruptible(options.signal, async (signal) => {
-      const control = { ...options, signal };
-      // a result that may contain a secret is never put where other stacks could find it
-      if (readsSecrets(request)) return await runBuild(request, plan, hash, control);
-      return (await fromCache(request, hash)) ?? (await buildOnce(request, plan, hash, control));
+      return (await fromCache(job)) ?? (await buildOnce(job, { ...options, signal }));
     });
   } catch (error) {
     if (error instanceof Error && error.name === "AbortError") {
@@ -67,41 +86,43 @@ export async function buildFirmware(
   }
 }
 
-async function buildOnce(
-  request: FirmwareRequest,
-  plan: BuildPlan,
-  hash: string,
-  options: BuildOptions,
-): Promise<BuiltFirmware> {
+async function buildOnce(job: Job, options: BuildOptions): Promise<BuiltFirmware> {
+  const { hash } = job.content;
   const progress = options.progress ?? quiet;
   const waiting = (): void => progress.say("The same firmware is being built already; waiting for it.");
   return await withLock(cacheKeyFile(hash), { signal: options.signal, waiting }, async () => {
-    const ready = await fromCache(request, hash);
+    const ready = (await fromCache(job)) ?? (await fromOthers(job, options));
     if (ready) return ready;
-    const built = await runBuild(request, plan, hash, options);
-    await writeCache(hash, built.archive);
+    const built = await runBuild(job, options);
+    await writeCache(built, job.identity);
     return built;
   });
 }
 
-async function fromCache(request: FirmwareRequest, hash: string): Promise<BuiltFirmware | undefined> {
-  const archive = await readCache(hash);
-  return (
-    archive && {
-      artifact: describeArtifact(archive, expectationsOf(request)),
-      archive,
-      contentHash: hash,
-      built: false,
-    }
-  );
+async function fromCache(job: Job): Promise<BuiltFirmware | undefined> {
+  const found = await readCache(job.content.hash, job.identity);
+  return found && asFound(job, found);
 }
 
-async function runBuild(
-  request: FirmwareRequest,
-  plan: BuildPlan,
-  contentHash: string,
-  options: BuildOptions,
-): Promise<BuiltFirmware> {
+/** A result that may contain a secret is neither looked for where others could have put it, nor put there. */
+async function fromOthers(job: Job, options: BuildOptions): Promise<BuiltFirmware | undefined> {
+  if (job.identity !== undefined) return undefined;
+  const found = await options.shared?.findBuild(job.content.hash);
+  if (found === undefined) return undefined;
+  const firmware = asFound(job, found);
+  await writeCache(firmware, undefined);
+  return firmware;
+}
+
+function asFound(job: Job, { archive, record }: FoundBuild): BuiltFirmware {
+  const artifact = describeArtifact(archive, expectationsOf(job.request), record.source?.describe);
+  if (job.identity !== undefined) artifact.secretBearing = true;
+  return { artifact, archive, record, contentHash: job.content.hash, built: false };
+}
+
+async function runBuild(job: Job, options: BuildOptions): Promise<BuiltFirmware> {
+  const { request, plan, content } = job;
+  const started = new Date();
   const secrets = request.secrets ?? {};
   const work = await WorkFolder.create({
     source: plan.source,
@@ -109,6 +130,7 @@ async function runBuild(
     classFacts: classFactsOf(request),
     secrets,
   });
+  const log: string[] = [];
   try {
     if (plan.run.kind === "in-process") await plan.run.build(work, options);
     else {
@@ -117,15 +139,37 @@ async function runBuild(
       const { kind: _, ...run } = plan.run;
       const name = `firmware builder "${request.builder.name}"`;
       const masked = Object.values(secrets);
-      await executor.run({ ...run, name, work, masked, ...(container && { container }) }, options);
+      const heard = (lines: readonly string[]) => keepLast(log, lines);
+      await executor.run({ ...run, name, work, masked, heard, ...(container && { container }) }, options);
     }
-    const archive = await packOutput(work.output);
-    const artifact = describeArtifact(archive, expectationsOf(request));
-    if (readsSecrets(request)) artifact.secretBearing = true;
-    return { artifact, archive, contentHash, built: true };
+    const libraries = plan.source === undefined ? [] : await librariesOf(plan.source);
+    const archive = await packOutput(work.output, [...libraries, ...(plan.libraries ?? [])]);
+    const source = plan.source === undefined ? undefined : await sourceVersion(plan.source);
+    const artifact = describeArtifact(archive, expectationsOf(request), source?.describe);
+    if (job.identity !== undefined) artifact.secretBearing = true;
+    const record = buildRecord({
+      artifact,
+      request,
+      contentHash: content.hash,
+      parts: content.parts,
+      sourceDigest: plan.source === undefined ? undefined : await hashSourceTree(plan.source),
+      source,
+      started,
+      finished: new Date(),
+      log: log.join("\n"),
+    });
+    return { artifact, archive, record, contentHash: content.hash, built: true };
   } finally {
     await work.remove();
   }
+}
+
+/** Lines of a builder that are remembered. */
+const KEPT_LINES = 2000;
+
+function keepLast(log: string[], lines: readonly string[]): void {
+  log.push(...lines);
+  if (log.length > KEPT_LINES) log.splice(0, log.length - KEPT_LINES);
 }
 
 function expectationsOf({ chip, flashSize = DEFAULT_FLASH_SIZE, config, encryption }: FirmwareRequest) {
@@ -139,6 +183,10 @@ function classFactsOf(request: FirmwareRequest): Record<string, Json> {
 
 function readsSecrets(request: FirmwareRequest): boolean {
   return Object.keys(request.secrets ?? {}).length > 0;
+}
+
+function identityFor(request: FirmwareRequest, options: BuildOptions): ArtifactIdentity | undefined {
+  return readsSecrets(request) ? artifactIdentity(keyFor(request, options)) : undefined;
 }
 
 function keyFor(request: FirmwareRequest, options: BuildOptions): Uint8Array | string {

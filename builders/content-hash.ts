@@ -8,7 +8,7 @@ import type { BuildPlan, FirmwareRequest } from "./contract.ts";
 import { hashSourceTree } from "./source-tree.ts";
 
 /** Raised when the meaning of a plan or of the artefact's format changes, so that old results do not count. */
-const FORMAT = "1";
+const FORMAT = "2";
 
 export interface ContentHash {
   /** 64 hexadecimal digits. */

@@ -1,6 +1,9 @@
 // The contract of builders (design §5): what one is given, what it returns, and where it runs. Types only.
 import type { PlainValue } from "../model/schema.ts";
 import type { Progress } from "../toolchain/progress.ts";
+import type { FoundBuild } from "./artifact-cache.ts";
+import type { BuildRecord } from "./build-record.ts";
+import type { Library } from "./sbom.ts";
 import type { WorkFolder } from "./work-folder.ts";
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -73,6 +76,8 @@ export interface BuildPlan {
   source?: string;
   /** Becomes input/args.json. */
   args: Record<string, Json>;
+  /** What is linked in beside what the source tree's Cargo.lock or platformio.ini names; for the bill of materials. */
+  libraries?: Library[];
   run: CommandRun | InProcessRun;
 }
 
@@ -158,7 +163,33 @@ export type ArtifactLocation =
       /** What these objects are, where they are not ConfigMaps: an artefact with secrets is kept in Secrets. */
       objects?: "Secret";
     }
-  | { kind: "directory" /** The gzipped tar. */; path: string };
+  | ({ kind: "directory" /** The gzipped tar. */; path: string } & Outside)
+  | ({
+      kind: "s3";
+      bucket: string;
+      key: string;
+      region: string;
+      /** Where it is no bucket of AWS: a URL, for requests in path style. */
+      endpoint?: string;
+    } & Outside)
+  | ({
+      kind: "oci";
+      /** As in a manifest: `registry.example:5000/greenhouse/firmware`. */
+      repository: string;
+      plainHttp?: true;
+      /** Digest of the gzipped tar: `sha256:…`. */
+      blob: string;
+      /** Of the OCI manifest that holds it. */
+      tag: string;
+    } & Outside);
+
+/** What is common to all places outside of the cluster. */
+interface Outside {
+  /** The bytes are encrypted: with a secret in the firmware, they must not lie there in the clear. */
+  encrypted?: "age";
+  /** Secret in the class's namespace that whoever flashes may read: the key, and access to the store. */
+  access?: string;
+}
 
 export type ArtifactReference = FirmwareArtifact & { store: ArtifactLocation };
 
@@ -168,20 +199,49 @@ export interface BuiltFirmware {
   /** The uncompressed canonical tar. */
   archive: Uint8Array;
   contentHash: string;
+  record: BuildRecord;
   /** Whether a build was run for it now. */
   built: boolean;
+}
+
+/** Where the class is that uses an artefact, for whoever clears up. */
+export interface UserPlace {
+  /** UID of the namespace kube-system. */
+  clusterUid: string;
+  namespace: string;
+  class: string;
+}
+
+/** One artefact that somebody uses; one without a user, where nobody does any more. */
+export interface StoredArtifact {
+  digest: string;
+  /** `<project>/<stack>/<resource>`. */
+  user?: string;
+  place?: UserPlace;
+  /** When its user put it there last, RFC 3339. */
+  putAt?: string;
+  /** Of its build, where it is known. */
+  record?: BuildRecord;
+  /** For people: a path, a URL, an object. */
+  where: string;
+  reference: StoredReference;
 }
 
 /** Keeps artefacts by digest. All of it is atomic, and safe when several use it at once. */
 export interface ArtifactStore {
   /** Stores it unless it is there already; either way the store's user now uses it. */
-  put(artifact: FirmwareArtifact, archive: Uint8Array): Promise<ArtifactReference>;
-  /** Writes the artefact's files to a folder, verified. @throws VisibleError when it is gone or damaged */
-  get(reference: ArtifactReference, folder: string): Promise<void>;
-  /** Whether it is there, whole and undamaged. */
-  has(reference: ArtifactReference): Promise<boolean>;
+  put(artifact: FirmwareArtifact, archive: Uint8Array, record?: BuildRecord): Promise<ArtifactReference>;
+  /** The uncompressed archive; undefined where it is gone or damaged. */
+  read(reference: StoredReference): Promise<Uint8Array | undefined>;
   /** The store's user no longer uses it; it is removed when nobody else does. */
-  delete(reference: ArtifactReference): Promise<void>;
+  delete(reference: StoredReference): Promise<void>;
   /** The store's user uses none but this one: lets go of what a killed run left in its name. */
-  keepOnly(reference: ArtifactReference): Promise<void>;
+  keepOnly(reference: StoredReference): Promise<void>;
+  /** What was built for a content hash, by anybody, without secrets. */
+  findBuild(contentHash: string): Promise<FoundBuild | undefined>;
+  /** Everything in it, once for each user. */
+  list(): Promise<StoredArtifact[]>;
 }
+
+/** What a store must know of an artefact to find it. */
+export type StoredReference = Pick<ArtifactReference, "digest" | "secretBearing" | "store">;

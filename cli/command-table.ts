@@ -85,6 +85,16 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import("./commands/status.ts"),
   },
   {
+    name: "artifacts",
+    summary: "list, clear up and export the firmware in a fleet's artefact store",
+    load: () => import("./commands/artifacts.ts"),
+  },
+  {
+    name: "which",
+    summary: "show which classes and devices run a library",
+    load: () => import("./commands/which.ts"),
+  },
+  {
     name: "token",
     summary: "get a token or kubeconfig that expires, for a role of a fleet",
     load: () => import("./commands/token.ts"),

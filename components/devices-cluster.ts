@@ -14,6 +14,7 @@ import {
 } from "../model/schema.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import { adoptedValues } from "./adopted-values.ts";
+import { type ArtifactAccess, declareArtifactAccess } from "./artifact-access.ts";
 import type { DeviceClass } from "./device-class.ts";
 import { FleetRegistry } from "./fleet-registry.ts";
 import {
@@ -57,6 +58,7 @@ export class DevicesCluster extends pulumi.ComponentResource {
   readonly #originals = new Map<string, Place>();
   /** Base64, secret. @internal */ readonly rootKey: pulumi.Output<string>;
   /** Secret. @internal */ readonly adopted: pulumi.Output<Adopted>;
+  /** Where the classes' firmware is kept. @internal */ readonly artifacts: ArtifactAccess;
 
   constructor(name: string, args: DevicesClusterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const renamed = renaming(
@@ -119,6 +121,7 @@ export class DevicesCluster extends pulumi.ComponentResource {
         child,
       ),
     );
+    this.artifacts = visible(() => declareArtifactAccess(name, this, owned, labels, child));
     this.registerOutputs({ namespace: this.namespace });
   }
 

@@ -5,10 +5,10 @@ import type { ContentHash } from "../builders/content-hash.ts";
 import type { ArtifactReference, ContainerRequest, Json } from "../builders/contract.ts";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import type { FirmwareDescription, FirmwareSecrets } from "../dynamic-providers/firmware-provider.ts";
-import { deriveBytes } from "../model/derivation.ts";
 import type { DeviceClassSpec } from "../model/schema.ts";
 import { EXECUTORS } from "../model/schema-device-parts.ts";
 import { VisibleError } from "../model/visible-error.ts";
+import { firmwareKey } from "./artifact-access.ts";
 import type { DeviceClass } from "./device-class.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { reportable, visible } from "./visible.ts";
@@ -44,7 +44,11 @@ export function declareFirmware(
       owner: `${pulumi.getProject()}/${pulumi.getStack()}/${name}`,
       clusterUid,
       ...(explicit && { kubernetes: target }),
-      store: cluster.spec.artifacts,
+      store: cluster.artifacts.store,
+      ...(cluster.artifacts.access && {
+        access: cluster.artifacts.access,
+        accessSecret: cluster.artifacts.secretName,
+      }),
       firmware,
       contentHash: plan.plain.apply(({ hash }) => hash),
       // Named parts, so that a preview says what changed; a keyed fingerprint stands for a secret.
@@ -52,7 +56,11 @@ export function declareFirmware(
       ...("secret" in plan && { secrets: plan.secret }),
     },
     // The builder's own time limit ends a build; the engine's must not come first.
-    { parent: deviceClass, customTimeouts: { create: "2h", update: "2h" } },
+    {
+      parent: deviceClass,
+      customTimeouts: { create: "2h", update: "2h" },
+      additionalSecretOutputs: ["access"],
+    },
   );
 }
 
@@ -113,10 +121,7 @@ function planWithSecrets(
   const filled = pulumi
     .all([pulumi.output(secrets), cluster.rootKey])
     .apply(([values, rootKey]): FirmwareSecrets => {
-      const key = deriveBytes(rootKey, "fingerprint", [cluster.namespaceName, "firmware"], 32).toString(
-        "base64",
-      );
-      return { values, key };
+      return { values, key: firmwareKey(rootKey, cluster.namespaceName).toString("base64") };
     });
   return {
     plain: pulumi.unsecret(filled.apply((known) => planned(firmware, known))),

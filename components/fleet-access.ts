@@ -139,16 +139,21 @@ class AccessDeclaration {
   /** The firmware's parts have their names from its digest, so they are known once it is built. */
   #withArtifacts(rules: PolicyRule[]): pulumi.Output<PolicyRule[]> {
     const artifacts = this.#cluster.registry.classes.map(([, deviceClass]) => deviceClass.artifact);
+    const { secretName } = this.#cluster.artifacts;
     return pulumi
       .all(artifacts)
-      .apply((references) => [...rules, ...artifactRules(artifactObjects(references))]);
+      .apply((references) => [...rules, ...artifactRules(artifactObjects(references, secretName))]);
   }
 }
 
-function artifactObjects(references: ArtifactReference[]): ArtifactObjects {
+/** @param access Secret that gets whoever flashes into a store outside of the cluster */
+function artifactObjects(references: ArtifactReference[], access: string | undefined): ArtifactObjects {
   const partsOf = (kind: "ConfigMap" | "Secret") =>
     references.flatMap(({ store }) =>
       store.kind === "cluster" && (store.objects ?? "ConfigMap") === kind ? store.parts : [],
     );
-  return { configMaps: partsOf("ConfigMap"), secrets: partsOf("Secret") };
+  return {
+    configMaps: partsOf("ConfigMap"),
+    secrets: [...partsOf("Secret"), ...(access === undefined ? [] : [access])],
+  };
 }

@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { Documents, Located } from "../model/load-manifests.ts";
 import { type Problem, ProblemsError } from "../model/problem.ts";
 import type { Manifest, SecretSource } from "../model/schema.ts";
+import { artifactCredentials } from "../model/schema-artifacts.ts";
 import { Device } from "./device.ts";
 import { DeviceClass } from "./device-class.ts";
 import { DeviceGroup } from "./device-group.ts";
@@ -115,7 +116,18 @@ function secretSources(manifest: Manifest): [path: string[], source: SecretSourc
   const secrets = Object.entries(manifest.spec.secrets as Record<string, SecretSource>).map(
     ([key, source]): [string[], SecretSource] => [["spec", "secrets", key], source],
   );
-  const influx =
-    manifest.kind === "DevicesCluster" ? manifest.spec.telemetry?.influxdb.admin.password : undefined;
-  return influx ? [...secrets, [["spec", "telemetry", "influxdb", "admin", "password"], influx]] : secrets;
+  if (manifest.kind !== "DevicesCluster") return secrets;
+  const { telemetry, artifacts } = manifest.spec;
+  const credentials = artifactCredentials(artifacts).map(({ path, source }): [string[], SecretSource] => [
+    ["spec", "artifacts", ...path],
+    source,
+  ]);
+  const influx = telemetry?.influxdb.admin.password;
+  return [
+    ...secrets,
+    ...credentials,
+    ...(influx
+      ? [[["spec", "telemetry", "influxdb", "admin", "password"], influx] as [string[], SecretSource]]
+      : []),
+  ];
 }

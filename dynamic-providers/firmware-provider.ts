@@ -2,8 +2,7 @@
 // Starts builders; touches the artefact store and the cache folder. The state keeps the reference, never bytes.
 import { buildFirmware } from "../builders/build-firmware.ts";
 import type { ArtifactReference, ArtifactStore, FirmwareRequest } from "../builders/contract.ts";
-import { ClusterStore } from "../builders/stores/cluster.ts";
-import { DirectoryStore } from "../builders/stores/directory.ts";
+import { openStore, type StoreAccess, type StoreDescription } from "../builders/stores/open-store.ts";
 import { stderrProgress } from "../toolchain/progress.ts";
 import { explainWriteError } from "./explain-write-error.ts";
 import type { DynamicProvider } from "./provider.ts";
@@ -13,8 +12,6 @@ import { type ClusterInputs, connectFor } from "./stack-connection.ts";
 /** What to build, without secrets and without folders of this machine. */
 export type FirmwareDescription = Omit<FirmwareRequest, "projectFolder" | "secrets">;
 
-export type StoreDescription = { kind: "cluster" } | { kind: "directory"; path: string };
-
 interface StoreInputs extends ClusterInputs {
   class: string;
   cluster: string;
@@ -22,6 +19,10 @@ interface StoreInputs extends ClusterInputs {
   /** `<project>/<stack>/<resource>`: in whose name the store keeps it. */
   owner: string;
   store: StoreDescription;
+  /** A `StoreAccess` as text; secret. Only for stores outside of the cluster. */
+  access?: string;
+  /** Secret that whoever flashes reads. */
+  accessSecret?: string;
 }
 
 export interface FirmwareInputs extends StoreInputs {
@@ -51,7 +52,12 @@ export interface FirmwareOutputs extends StoreInputs {
 async function diff(_id: string, olds: FirmwareOutputs, news: FirmwareInputs) {
   const moved = olds.namespace !== news.namespace || olds.clusterUid !== news.clusterUid;
   return {
-    changes: moved || olds.missing === true || olds.applied !== appliedDigest(news),
+    changes:
+      moved ||
+      olds.missing === true ||
+      olds.applied !== appliedDigest(news) ||
+      // what gets into the store is kept for reading and deleting there; a new one builds nothing
+      olds.access !== news.access,
     replaces: moved ? ["namespace"] : [],
   };
 }
@@ -72,8 +78,8 @@ async function update(_id: string, olds: FirmwareOutputs, news: FirmwareInputs) 
 
 async function read(id: string, props: FirmwareOutputs) {
   const { missing: _, ...rest } = props;
-  const there = await (await storeOf(props)).has(props.reference);
-  return { id, props: there ? rest : { ...rest, missing: true as const } };
+  const archive = await (await storeOf(props)).read(props.reference);
+  return { id, props: archive ? rest : { ...rest, missing: true as const } };
 }
 
 async function remove(_id: string, props: FirmwareOutputs) {
@@ -87,18 +93,27 @@ async function buildAndStore(inputs: FirmwareInputs): Promise<FirmwareOutputs> {
     projectFolder: process.cwd(),
     ...(secrets && { secrets: secrets.values }),
   };
-  const { artifact, archive } = await buildFirmware(request, {
+  // before anything is built: what is wrong with it shows at once, and others may have built this already
+  const store = await storeOf(inputs);
+  const { artifact, archive, record } = await buildFirmware(request, {
     progress: stderrProgress(),
+    shared: store,
     ...(secrets && { secretKey: Buffer.from(secrets.key, "base64") }),
   });
-  const store = await storeOf(inputs);
-  const reference = await store.put(artifact, archive).catch((error) => {
+  const reference = await store.put(artifact, archive, record).catch((error) => {
     throw explainWriteError(error, `the firmware of class ${inputs.class}`, inputs.namespace);
   });
   await store.keepOnly(reference);
-  const { class: name, cluster, namespace, owner, store: description, clusterUid, kubernetes } = inputs;
-  const common = { class: name, cluster, namespace, owner, store: description, clusterUid };
-  return { ...common, ...(kubernetes && { kubernetes }), reference, applied: appliedDigest(inputs) };
+  const { class: name, cluster, namespace, owner, store: description, clusterUid } = inputs;
+  const { kubernetes, access, accessSecret } = inputs;
+  return {
+    ...{ class: name, cluster, namespace, owner, store: description, clusterUid },
+    ...(kubernetes && { kubernetes }),
+    ...(access !== undefined && { access }),
+    ...(accessSecret !== undefined && { accessSecret }),
+    reference,
+    applied: appliedDigest(inputs),
+  };
 }
 
 function appliedDigest({ firmware, contentHash, store }: FirmwareInputs): string {
@@ -106,9 +121,15 @@ function appliedDigest({ firmware, contentHash, store }: FirmwareInputs): string
 }
 
 async function storeOf(inputs: StoreInputs): Promise<ArtifactStore> {
-  const { store, owner, namespace } = inputs;
-  if (store.kind === "directory") return new DirectoryStore({ folder: store.path, user: owner });
-  return new ClusterStore({ api: await connectFor(inputs), namespace, user: owner });
+  const { store, owner, namespace, clusterUid, access, accessSecret } = inputs;
+  return await openStore(store, {
+    user: owner,
+    place: { clusterUid, namespace, class: inputs.class },
+    access: access === undefined ? undefined : (JSON.parse(access) as StoreAccess),
+    accessSecret,
+    api: () => connectFor(inputs),
+    warn: (line) => process.stderr.write(`${line}\n`),
+  });
 }
 
 export const firmwareProvider: DynamicProvider<FirmwareInputs, FirmwareOutputs> = {

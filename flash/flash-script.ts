@@ -6,7 +6,18 @@ import type { FlashScriptInput } from "./flash-script/input.ts";
 export type { FlashScriptInput } from "./flash-script/input.ts";
 
 /** The script's parts, in the order in which they are put together; the last one runs it. */
-const PARTS = ["options", "common", "binary", "cluster", "artifact", "device", "board", "lease", "main"];
+const PARTS = [
+  "options",
+  "common",
+  "binary",
+  "cluster",
+  "store",
+  "artifact",
+  "device",
+  "board",
+  "lease",
+  "main",
+];
 
 /**
  * The whole script, POSIX sh, without secrets.

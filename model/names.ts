@@ -11,7 +11,7 @@ export const KINDS = ["DevicesCluster", "DeviceClass", "DeviceGroup", "Device"] 
 
 /** Endings of the objects that each kind creates. */
 export const ENDINGS = {
-  DevicesCluster: ["-devices-cluster"],
+  DevicesCluster: ["-devices-cluster", "-artifact-access"],
   DeviceClass: ["-device-class", "-flash"],
   DeviceGroup: ["-device-group"],
   Device: ["-device", "-board"],
@@ -42,6 +42,11 @@ export function nameProblem(kind: Kind, text: string): string | undefined {
 
 export function clusterSecretName(name: string): string {
   return `${name}-devices-cluster`;
+}
+
+/** Secret with what whoever flashes needs to read firmware from outside of the cluster. */
+export function artifactAccessName(clusterName: string): string {
+  return `${clusterName}-artifact-access`;
 }
 
 export function classSecretName(name: string): string {

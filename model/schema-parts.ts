@@ -85,26 +85,30 @@ export const secretKey = z
 /** What a secret may be taken from. */
 export const SECRET_SOURCES = ["fromConfig", "fromEnv", "fromSecret", "random"] as const;
 
+const fromConfig = z.strictObject({
+  fromConfig: configKey.describe("A secret of `pulumi config set --secret KEY`."),
+});
+const fromEnv = z.strictObject({
+  fromEnv: environmentName.describe("An environment variable of whoever runs `pulumi up`."),
+});
+const fromSecret = z.strictObject({
+  fromSecret: z
+    .strictObject({
+      name: z
+        .string()
+        .max(253)
+        .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
+      key: secretKey,
+    })
+    .describe("A key of a Kubernetes Secret that exists in the cluster's namespace."),
+});
+
 export const secretSource = z
   .union(
     [
-      z.strictObject({
-        fromConfig: configKey.describe("A secret of `pulumi config set --secret KEY`."),
-      }),
-      z.strictObject({
-        fromEnv: environmentName.describe("An environment variable of whoever runs `pulumi up`."),
-      }),
-      z.strictObject({
-        fromSecret: z
-          .strictObject({
-            name: z
-              .string()
-              .max(253)
-              .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
-            key: secretKey,
-          })
-          .describe("A key of a Kubernetes Secret that exists in the cluster's namespace."),
-      }),
+      fromConfig,
+      fromEnv,
+      fromSecret,
       z.strictObject({
         random: z
           .strictObject({ length: z.int().min(8).max(128).describe("Number of characters.") })
@@ -115,15 +119,26 @@ export const secretSource = z
   )
   .meta({ id: "SecretSource", description: "Where a secret comes from; never the secret itself." });
 
+/** Of something that another system has set: nothing that could be made up here. */
+export const credentialSource = z
+  .union([fromConfig, fromEnv, fromSecret], {
+    error: (issue) => describeSecretSource(issue.input, THREE_WAYS),
+  })
+  .meta({
+    id: "CredentialSource",
+    description: "Where a credential comes from; never the credential itself.",
+  });
+
+const THREE_WAYS = "{ fromConfig: KEY }, { fromEnv: VARIABLE } or { fromSecret: { name: NAME, key: KEY } }";
 const FOUR_WAYS =
   "{ fromConfig: KEY }, { fromEnv: VARIABLE }, { fromSecret: { name: NAME, key: KEY } } or { random: { length: 24 } }";
 
 /** Says what is wrong with a secret's source. The input may be a secret, so it is never part of the message. */
-function describeSecretSource(input: unknown): string {
+function describeSecretSource(input: unknown, ways = FOUR_WAYS): string {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
-    return `a secret is never written into a manifest; take it from ${FOUR_WAYS}`;
+    return `a secret is never written into a manifest; take it from ${ways}`;
   }
-  return `expected exactly one source: ${FOUR_WAYS}`;
+  return `expected exactly one source: ${ways}`;
 }
 
 export const secrets = z

@@ -2,6 +2,7 @@
 // Pure; touches nothing.
 import { z } from "zod";
 import { API_VERSION, type Kind, nameMax } from "./names.ts";
+import { artifacts } from "./schema-artifacts.ts";
 import { firmware, partition, security, securityProblem, sensors } from "./schema-device-parts.ts";
 import { classMqtt, mqtt } from "./schema-mqtt.ts";
 import type { mappingEntry, plainValue, secretSource } from "./schema-parts.ts";
@@ -58,22 +59,7 @@ export const devicesClusterSpec = z
     settings: settings.default({}),
     secrets: secrets.default({}),
     mqtt,
-    artifacts: z
-      .discriminatedUnion("kind", [
-        z.strictObject({
-          kind: z.literal("cluster").describe("In the cluster itself, as immutable ConfigMaps."),
-        }),
-        z.strictObject({
-          kind: z.literal("directory").describe("In a folder of this machine."),
-          path: z
-            .string()
-            .min(1)
-            .max(1000)
-            .regex(/^\P{Cc}+$/u, "must not contain control characters"),
-        }),
-      ])
-      .describe("Where firmware artefacts are kept.")
-      .default({ kind: "cluster" }),
+    artifacts,
     access: z
       .strictObject({
         createsClusters: z

@@ -1,9 +1,14 @@
 // How an artefact is laid out in Kubernetes objects: names, labels, annotations, pieces. Pure.
 import { createHash } from "node:crypto";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { parseRecord } from "../artifact-cache.ts";
+import type { BuildRecord } from "../build-record.ts";
 import type { FirmwareArtifact } from "../contract.ts";
 
 /** Bytes in one object: etcd's limit for a request is 1.5 MiB, that of a ConfigMap 1 MiB. */
 export const PART_SIZE = 900 * 1024;
+
+const LARGEST_RECORD = 16 * 1024 * 1024;
 
 export const ARTIFACT_LABEL = "edgeflock.io/artifact";
 const DIGEST = "edgeflock.io/digest";
@@ -12,6 +17,12 @@ const PART_DIGEST = "edgeflock.io/part-sha256";
 /** On the first object while its artefact is being deleted. */
 export const DELETING = "edgeflock.io/deleting";
 const USER_PREFIX = "used-by.edgeflock.io/";
+/** When somebody used it last, RFC 3339: what was put just now is not cleared up. */
+export const PUT_AT = "edgeflock.io/put-at";
+/** Prefix of a label on the record: which content hash it was built for. */
+const BUILD_PREFIX = "build.edgeflock.io/";
+/** The record of the build, gzipped JSON. */
+export const RECORD_KEY = "record.json.gz";
 
 export type PartKind = "ConfigMap" | "Secret";
 
@@ -29,9 +40,9 @@ export interface PartObject {
   immutable?: boolean;
   type?: string;
   /** Of a ConfigMap. */
-  binaryData?: { part?: string };
+  binaryData?: { part?: string; [RECORD_KEY]?: string };
   /** Of a Secret. */
-  data?: { part?: string };
+  data?: { part?: string; [RECORD_KEY]?: string };
 }
 
 /** First 16 hexadecimal digits of the digest. */
@@ -52,7 +63,59 @@ export function partName(digest: string, index: number): string {
   return `artifact-${shortDigest(digest)}-${index}`;
 }
 
-export function kindFor(artifact: FirmwareArtifact): PartKind {
+/** Users by their annotations, in plain words. */
+export function usersOf(part: { metadata: { annotations?: Record<string, string> } }): string[] {
+  return Object.entries(part.metadata.annotations ?? {})
+    .filter(([name]) => name.startsWith(USER_PREFIX))
+    .map(([, user]) => user);
+}
+
+export function recordName(digest: string): string {
+  return `artifact-${shortDigest(digest)}-record`;
+}
+
+/** A label's key has 63 characters: 252 bits of the hash tell builds apart as well. */
+export function buildLabel(contentHash: string): string {
+  return `${BUILD_PREFIX}${contentHash.slice(0, 63)}`;
+}
+
+/** The record beside the pieces. It says how the bytes came to be, and is no part of them. */
+export function planRecord(record: BuildRecord, namespace: string): PartObject {
+  const kind = kindFor(record);
+  const data = { [RECORD_KEY]: gzipSync(JSON.stringify(record)).toString("base64") };
+  const secret = record.secretBearing === true;
+  return {
+    apiVersion: "v1",
+    kind,
+    metadata: {
+      name: recordName(record.digest),
+      namespace,
+      labels: {
+        [ARTIFACT_LABEL]: shortDigest(record.digest),
+        "app.kubernetes.io/managed-by": "edgeflock",
+        ...(!secret && { [buildLabel(record.contentHash)]: "" }),
+      },
+      annotations: { [DIGEST]: record.digest },
+    },
+    immutable: true,
+    ...(secret ? { type: "edgeflock.io/artifact", data } : { binaryData: data }),
+  };
+}
+
+/** @returns undefined where there is none, or it is of another artefact */
+export function readRecord(objects: readonly PartObject[]): BuildRecord | undefined {
+  const object = objects.find(({ metadata }) => metadata.name.endsWith("-record"));
+  const bytes = Buffer.from((object?.binaryData ?? object?.data)?.[RECORD_KEY] ?? "", "base64");
+  if (!object || bytes.length === 0) return undefined;
+  try {
+    const record = parseRecord(gunzipSync(bytes, { maxOutputLength: LARGEST_RECORD }).toString("utf8"));
+    return record?.digest === digestOfPart(object) ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function kindFor(artifact: { secretBearing?: true }): PartKind {
   return artifact.secretBearing ? "Secret" : "ConfigMap";
 }
 

@@ -7,13 +7,22 @@
 // their uid, so that nobody removes what was written since it looked.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { KubernetesApi } from "../../kubernetes/api.ts";
+import type { KubernetesApi, KubernetesObject } from "../../kubernetes/api.ts";
 import { KubernetesError } from "../../kubernetes/kubernetes-error.ts";
 import { VisibleError } from "../../model/visible-error.ts";
-import { damaged, gunzipArchive, gzipArchive, writeArchiveFiles } from "../artifact-files.ts";
-import type { ArtifactReference, ArtifactStore, FirmwareArtifact } from "../contract.ts";
+import type { FoundBuild } from "../artifact-cache.ts";
+import { gunzipArchive, gzipArchive } from "../artifact-files.ts";
+import type { BuildRecord } from "../build-record.ts";
+import type {
+  ArtifactReference,
+  ArtifactStore,
+  FirmwareArtifact,
+  StoredArtifact,
+  StoredReference,
+} from "../contract.ts";
 import {
   ARTIFACT_LABEL,
+  buildLabel,
   DELETING,
   digestOfPart,
   isUsed,
@@ -21,11 +30,16 @@ import {
   kindFor,
   type PartKind,
   type PartObject,
+  PUT_AT,
   partCount,
   partName,
   planParts,
+  planRecord,
+  readRecord,
+  recordName,
   shortDigest,
   userAnnotation,
+  usersOf,
 } from "./artifact-parts.ts";
 
 export interface ClusterStoreOptions {
@@ -40,6 +54,8 @@ const MAX_TRIES = 30;
 /** Tries for which somebody else's half-written artefact is left alone, and the pause between them (ms). */
 const PATIENCE = 10;
 const PAUSE = 300;
+/** Milliseconds. */
+const CLAIM_IS_FRESH_FOR = 10 * 60_000;
 const FIELD_MANAGER = "edgeflock-artifact";
 
 export class ClusterStore implements ArtifactStore {
@@ -53,7 +69,17 @@ export class ClusterStore implements ArtifactStore {
     this.#user = options.user;
   }
 
-  async put(artifact: FirmwareArtifact, archive: Uint8Array): Promise<ArtifactReference> {
+  async put(
+    artifact: FirmwareArtifact,
+    archive: Uint8Array,
+    record?: BuildRecord,
+  ): Promise<ArtifactReference> {
+    const reference = await this.#put(artifact, archive);
+    if (record) await this.#noteBuild(record);
+    return reference;
+  }
+
+  async #put(artifact: FirmwareArtifact, archive: Uint8Array): Promise<ArtifactReference> {
     const kind = kindFor(artifact);
     const parts = planParts(artifact, await gzipArchive(archive), this.#namespace);
     for (let attempt = 1; attempt <= MAX_TRIES; attempt++) {
@@ -73,17 +99,63 @@ export class ClusterStore implements ArtifactStore {
     throw this.#contested(artifact.digest);
   }
 
-  async get(reference: ArtifactReference, folder: string): Promise<void> {
-    const archive = await this.#read(reference);
-    if (!archive) throw damaged(reference.digest, `namespace ${locationOf(reference).namespace}`);
-    await writeArchiveFiles(archive, folder);
+  async read(reference: StoredReference): Promise<Uint8Array | undefined> {
+    const found = await this.#list(kindFor(reference), locationOf(reference).namespace, reference.digest);
+    return await archiveOf(reference.digest, found);
   }
 
-  async has(reference: ArtifactReference): Promise<boolean> {
-    return (await this.#read(reference)) !== undefined;
+  async findBuild(contentHash: string): Promise<FoundBuild | undefined> {
+    const records = await this.#api.list<PartObject>(
+      { apiVersion: "v1", kind: "ConfigMap", namespace: this.#namespace },
+      { labelSelector: buildLabel(contentHash) },
+    );
+    const record = readRecord(records);
+    if (!record) return undefined;
+    const parts = await this.#list("ConfigMap", this.#namespace, record.digest);
+    const archive = await archiveOf(record.digest, parts);
+    return archive && { archive, record: { ...record, contentHash } };
   }
 
-  async delete(reference: ArtifactReference): Promise<void> {
+  async list(): Promise<StoredArtifact[]> {
+    const all: StoredArtifact[] = [];
+    for (const kind of ["ConfigMap", "Secret"] as const) {
+      const objects = await this.#api.listMetadata(
+        { apiVersion: "v1", kind, namespace: this.#namespace },
+        { labelSelector: ARTIFACT_LABEL },
+      );
+      const digests = new Set(objects.map(digestOfPart).filter((digest) => digest !== undefined));
+      for (const digest of digests) {
+        const own = objects.filter((object) => digestOfPart(object) === digest);
+        all.push(...(await this.#describe(kind, digest, own)));
+      }
+    }
+    return all;
+  }
+
+  async #describe(kind: PartKind, digest: string, objects: KubernetesObject[]): Promise<StoredArtifact[]> {
+    const first = firstOf(objects);
+    const metadata = { name: recordName(digest), namespace: this.#namespace };
+    const object = await this.#api.getOrUndefined<PartObject>({ apiVersion: "v1", kind, metadata });
+    const record = object && readRecord([object]);
+    const parts = objects.map(({ metadata: { name } }) => name).filter((name) => /-\d+$/.test(name));
+    const putAt = first?.metadata.annotations?.[PUT_AT];
+    const secret = kind === "Secret";
+    const stored: StoredArtifact = {
+      digest,
+      where: `${kind} ${this.#namespace}/${partName(digest, 0)}${parts.length > 1 ? `…${parts.length - 1}` : ""}`,
+      ...(putAt !== undefined && { putAt }),
+      ...(record && { record }),
+      reference: {
+        digest,
+        ...(secret && { secretBearing: true as const }),
+        store: { kind: "cluster", namespace: this.#namespace, parts, ...(secret && { objects: "Secret" }) },
+      },
+    };
+    const users = first ? usersOf(first) : [];
+    return users.length === 0 ? [stored] : users.map((user) => ({ ...stored, user }));
+  }
+
+  async delete(reference: StoredReference): Promise<void> {
     const { namespace } = locationOf(reference);
     const kind = kindFor(reference);
     for (let attempt = 1; attempt <= MAX_TRIES; attempt++) {
@@ -103,7 +175,7 @@ export class ClusterStore implements ArtifactStore {
     throw this.#contested(reference.digest);
   }
 
-  async keepOnly(reference: ArtifactReference): Promise<void> {
+  async keepOnly(reference: StoredReference): Promise<void> {
     const { namespace } = locationOf(reference);
     for (const kind of ["ConfigMap", "Secret"] as const) {
       const firsts = await this.#api.listMetadata(
@@ -114,8 +186,8 @@ export class ClusterStore implements ArtifactStore {
         const digest = digestOfPart(first);
         const mine = first.metadata.annotations?.[userAnnotation(this.#user)] !== undefined;
         if (!mine || digest === undefined || digest === reference.digest) continue;
-        const { secretBearing: _, ...rest } = reference;
-        await this.delete({ ...rest, digest, ...(kind === "Secret" && { secretBearing: true }) });
+        const secret = kind === "Secret" && { secretBearing: true as const };
+        await this.delete({ digest, store: reference.store, ...secret });
       }
     }
   }
@@ -126,11 +198,23 @@ export class ClusterStore implements ArtifactStore {
     return { ...artifact, store: { kind: "cluster", namespace: this.#namespace, parts, ...objects } };
   }
 
-  async #read(reference: ArtifactReference): Promise<Uint8Array | undefined> {
-    const found = await this.#list(kindFor(reference), locationOf(reference).namespace, reference.digest);
-    if (found.some(isBeingDeleted)) return undefined;
-    const compressed = joinParts(reference.digest, found);
-    return compressed && (await gunzipArchive(compressed, reference.digest));
+  /** The first build of these bytes is the one that is told of; a further content hash that led to them is added. */
+  async #noteBuild(record: BuildRecord): Promise<void> {
+    const planned = planRecord(record, this.#namespace);
+    const { apiVersion, kind, metadata } = planned;
+    const address = { apiVersion, kind, metadata: { name: metadata.name, namespace: metadata.namespace } };
+    const there = await this.#api.getOrUndefined<PartObject>(address);
+    if (!there) {
+      await this.#api.create(planned, { fieldManager: FIELD_MANAGER }).catch((error) => {
+        // somebody else notes the same at this moment
+        if (!isStatus(error, 409)) throw this.#explained(error);
+      });
+      return;
+    }
+    const labels = { ...there.metadata.labels, ...metadata.labels };
+    if (Object.keys(labels).length === Object.keys(there.metadata.labels ?? {}).length) return;
+    // one that loses this race is built once more elsewhere
+    await this.#replace({ ...there, metadata: { ...there.metadata, labels } });
   }
 
   #list(kind: PartKind, namespace: string, digest: string): Promise<PartObject[]> {
@@ -154,12 +238,19 @@ export class ClusterStore implements ArtifactStore {
     return missing.length > 0;
   }
 
+  /** Claimed long ago counts anew: whoever clears up must see that it is wanted now. */
   #isClaimed(found: PartObject[]): boolean {
-    return firstOf(found)?.metadata.annotations?.[userAnnotation(this.#user)] !== undefined;
+    const { annotations = {} } = firstOf(found)?.metadata ?? {};
+    const fresh = Date.now() - Date.parse(annotations[PUT_AT] ?? "") < CLAIM_IS_FRESH_FOR;
+    return annotations[userAnnotation(this.#user)] !== undefined && fresh;
   }
 
   #usedBy(part: PartObject): PartObject {
-    const annotations = { ...part.metadata.annotations, [userAnnotation(this.#user)]: this.#user };
+    const annotations = {
+      ...part.metadata.annotations,
+      [userAnnotation(this.#user)]: this.#user,
+      [PUT_AT]: new Date().toISOString(),
+    };
     return { ...part, metadata: { ...part.metadata, annotations } };
   }
 
@@ -223,7 +314,7 @@ export class ClusterStore implements ArtifactStore {
 }
 
 /** The object with the number 0. */
-function firstOf(found: PartObject[]): PartObject | undefined {
+function firstOf<T extends { metadata: { name: string } }>(found: T[]): T | undefined {
   return found.find(({ metadata }) => metadata.name.endsWith("-0"));
 }
 
@@ -232,11 +323,16 @@ function isBeingDeleted(part: PartObject): boolean {
 }
 
 async function isWhole(digest: string, found: PartObject[]): Promise<boolean> {
-  const compressed = joinParts(digest, found);
-  return compressed !== undefined && (await gunzipArchive(compressed, digest)) !== undefined;
+  return (await archiveOf(digest, found)) !== undefined;
 }
 
-function locationOf(reference: ArtifactReference) {
+async function archiveOf(digest: string, found: PartObject[]): Promise<Uint8Array | undefined> {
+  if (found.some(isBeingDeleted)) return undefined;
+  const compressed = joinParts(digest, found);
+  return compressed && (await gunzipArchive(compressed, digest));
+}
+
+function locationOf(reference: StoredReference) {
   if (reference.store.kind !== "cluster")
     throw new Error(`a cluster does not keep ${reference.store.kind} artefacts`);
   return reference.store;

@@ -11,10 +11,15 @@ artifact_damaged() {
 
 fetch_artifact() {
   step "Fetching firmware $FIRMWARE_VERSION"
+  read_access
   case $STORE_KIND in
   cluster) fetch_from_cluster ;;
   directory) fetch_from_directory ;;
+  s3) fetch_from_s3 ;;
+  oci) fetch_from_oci ;;
   esac
+  if [ -n "$STORE_ENCRYPTED" ]; then decrypt_artifact; else mv "$work/fetched" "$work/artifact.tar.gz"; fi
+  rm -f "$work/fetched" "$work/access" "$work/curl.conf" "$work/headers" "$work/curl.error"
   error=$(gzip -dc "$work/artifact.tar.gz" 2>&1 >"$work/artifact.tar") || {
     check_local "$error"
     artifact_damaged "it cannot be decompressed"
@@ -32,7 +37,7 @@ fetch_from_cluster() {
   secret) field=data ;;
   *) field=binaryData ;;
   esac
-  : >"$work/artifact.tar.gz"
+  : >"$work/fetched"
   for part in $STORE_PARTS; do
     error=$(kube get "$STORE_OBJECTS" "$part" -n "$STORE_NAMESPACE" -o "jsonpath={.$field.part}" 2>&1 >"$work/part") || {
       case $error in
@@ -41,7 +46,7 @@ fetch_from_cluster() {
       namespace=$STORE_NAMESPACE
       explain_kube "$error" get "$STORE_OBJECTS" "$part"
     }
-    error=$(base64 "$base64_option" <"$work/part" 2>&1 >>"$work/artifact.tar.gz") || {
+    error=$(base64 "$base64_option" <"$work/part" 2>&1 >>"$work/fetched") || {
       check_local "$error"
       artifact_damaged "$STORE_OBJECTS $part holds no base64"
     }
@@ -51,7 +56,7 @@ fetch_from_cluster() {
 
 fetch_from_directory() {
   [ -f "$STORE_PATH" ] || fail 7 "The firmware of class $CLASS is not at $STORE_PATH." "Is that folder's disk or share mounted? If it is, 'pulumi up' stores it again."
-  error=$(cat "$STORE_PATH" 2>&1 >"$work/artifact.tar.gz") || {
+  error=$(cat "$STORE_PATH" 2>&1 >"$work/fetched") || {
     check_local "$error"
     fail 7 "The firmware at $STORE_PATH cannot be read." "Check its permissions."
   }

@@ -1,5 +1,6 @@
 // The head of a flash script: the class's facts as shell variables, each checked and quoted. Pure; touches nothing.
 import { chipNamed } from "../../builders/chips.ts";
+import { storeUrl } from "../../builders/stores/store-url.ts";
 import { dnsLabelProblem, flashConfigMapName, nameProblem } from "../../model/names.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import type { FlashScriptInput } from "./input.ts";
@@ -10,6 +11,8 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const SAFE_PATH =
   /^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[A-Za-z0-9_.][A-Za-z0-9_.+-]*(?:\/[A-Za-z0-9_.][A-Za-z0-9_.+-]*)*$/;
 const LABEL = /^[\x21-\x7e]{1,15}$/;
+/** No blanks, no quotes, nothing that curl would expand. */
+const URL_OF_STORE = /^https?:\/\/[A-Za-z0-9._:/@%+=~-]+$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Where ESP-IDF puts the partition table unless told otherwise (CONFIG_PARTITION_TABLE_OFFSET). */
 const USUAL_TABLE_OFFSET = 0x8000;
@@ -75,12 +78,26 @@ function configProblems({ artifact: { config } }: FlashScriptInput): string[] {
 }
 
 function storeProblems({ artifact: { store } }: FlashScriptInput): string[] {
+  const access = store.kind === "cluster" ? undefined : store.access;
+  const problems =
+    access !== undefined && dnsLabelProblem(access) !== undefined
+      ? ["artifact.store.access is no name of a Secret"]
+      : [];
   if (store.kind === "directory") {
-    return isPrintable(store.path, 4096) ? [] : ["artifact.store.path must be printable"];
+    return isPrintable(store.path, 4096) ? problems : [...problems, "artifact.store.path must be printable"];
   }
-  const problems = store.parts
-    .filter((part) => !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(part) || part.length > 253)
-    .map((part) => `${JSON.stringify(part)} is not the name of a ConfigMap`);
+  if (store.kind !== "cluster") {
+    if (!URL_OF_STORE.test(storeUrl(store)))
+      problems.push("artifact.store has no URL that a script can hold");
+    if (store.kind === "s3" && !/^[a-z0-9-]{1,40}$/.test(store.region))
+      problems.push("artifact.store.region is none");
+    return problems;
+  }
+  problems.push(
+    ...store.parts
+      .filter((part) => !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(part) || part.length > 253)
+      .map((part) => `${JSON.stringify(part)} is not the name of a ConfigMap`),
+  );
   if (store.parts.length === 0) problems.push("artifact.store.parts must not be empty");
   const namespaceProblem = dnsLabelProblem(store.namespace);
   if (namespaceProblem !== undefined) problems.push(`artifact.store.namespace ${namespaceProblem}`);
@@ -148,6 +165,10 @@ export function renderHeader(input: FlashScriptInput): string {
     ["STORE_NAMESPACE", store.kind === "cluster" ? store.namespace : ""],
     ["STORE_PARTS", store.kind === "cluster" ? store.parts.join(" ") : ""],
     ["STORE_PATH", store.kind === "directory" ? store.path : ""],
+    ["STORE_URL", store.kind === "s3" || store.kind === "oci" ? storeUrl(store) : ""],
+    ["STORE_REGION", store.kind === "s3" ? store.region : ""],
+    ["STORE_ENCRYPTED", (store.kind !== "cluster" && store.encrypted) || ""],
+    ["STORE_ACCESS", (store.kind !== "cluster" && store.access) || ""],
     ["DEFAULT_BAUD", 460800],
     ["FILES", files.map((file) => `${file.offset} ${file.sha256} ${file.size} ${file.path}`).join("\n")],
   ];

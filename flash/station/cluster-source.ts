@@ -3,8 +3,9 @@
 import { createHash } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import { unpackArchive } from "../../builders/artifact-archive.ts";
-import { damaged, gunzipArchive, readArchiveFile } from "../../builders/artifact-files.ts";
-import type { ArtifactReference } from "../../builders/contract.ts";
+import { damaged, gunzipArchive } from "../../builders/artifact-files.ts";
+import type { ArtifactLocation, ArtifactReference } from "../../builders/contract.ts";
+import { storeUrl } from "../../builders/stores/store-url.ts";
 import type { KubernetesApi } from "../../kubernetes/api.ts";
 import { KubernetesError } from "../../kubernetes/kubernetes-error.ts";
 import {
@@ -17,6 +18,7 @@ import {
 import { VisibleError } from "../../model/visible-error.ts";
 import { BoardLeases, type BoardRecord, type ClassPlace, type FlashFacts } from "../board-lease.ts";
 import { checkDeviceSecret, type DeviceSecretObject } from "./check-config.ts";
+import { fetchOutside } from "./fetch-outside.ts";
 import type { DeviceConfig, FlashSource } from "./flash-source.ts";
 
 /** Secrets in one page of a list: each comes with its image. */
@@ -69,11 +71,10 @@ export class ClusterSource implements FlashSource {
   async firmware(): Promise<ReadonlyMap<string, Uint8Array>> {
     const { digest, store } = this.artifact;
     const archive =
-      store.kind === "directory"
-        ? await readArchiveFile(store.path, digest)
-        : await this.#fetchParts(store, digest);
-    if (archive === undefined)
-      throw damaged(digest, store.kind === "directory" ? store.path : `namespace ${store.namespace}`);
+      store.kind === "cluster"
+        ? await this.#fetchParts(store, digest)
+        : await fetchOutside(this.#api, this.place.namespace, this.artifact);
+    if (archive === undefined) throw damaged(digest, placeOf(store));
     const files = unpackArchive(archive, "the firmware artefact");
     for (const { path, sha256 } of this.artifact.files) {
       const bytes = files.get(path);
@@ -138,6 +139,18 @@ export class ClusterSource implements FlashSource {
       pieces.push(Buffer.from((part?.binaryData ?? part?.data)?.part ?? "", "base64"));
     }
     return gunzipArchive(Buffer.concat(pieces), digest);
+  }
+}
+
+/** For messages. */
+function placeOf(store: ArtifactLocation): string {
+  switch (store.kind) {
+    case "cluster":
+      return `namespace ${store.namespace}`;
+    case "directory":
+      return store.path;
+    default:
+      return storeUrl(store);
   }
 }
 

@@ -1,12 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
+import { execa } from "execa";
 import { beforeEach, describe, expect, it } from "vitest";
+import { unpackArchive } from "../../builders/artifact-archive.ts";
 import { buildFirmware, planFirmware } from "../../builders/build-firmware.ts";
 import type { FirmwareRequest } from "../../builders/contract.ts";
+import { hashSourceTree } from "../../builders/source-tree.ts";
 import { quiet } from "../../toolchain/progress.ts";
 import { request, soundFirmware, temporaryCache, writeFiles } from "./support.ts";
 
@@ -34,6 +38,29 @@ const asked = (seconds = "0", changes: Partial<FirmwareRequest> = {}): FirmwareR
 const builds = async (): Promise<number> => {
   const text = await readFile(counter, "utf8").catch(() => "");
   return text.split("x").length - 1;
+};
+
+const LOCK = `version = 4
+[[package]]
+name = "camera"
+version = "0.1.0"
+
+[[package]]
+name = "esp-hal"
+version = "1.2.0"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "${"ab".repeat(32)}"
+`;
+const filesBelow = async (folder: string): Promise<string[]> =>
+  (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+const gunzipped = (bytes: Buffer): Buffer => {
+  try {
+    return gunzipSync(bytes);
+  } catch {
+    return Buffer.alloc(0);
+  }
 };
 
 describe("building firmware", () => {
@@ -87,14 +114,97 @@ describe("building firmware", () => {
     expect(said.length).toBeGreaterThanOrEqual(2);
   });
 
-  it("keeps nothing of a build with secrets in the cache, and marks its result", async () => {
+  it("marks what was built with a secret, keeps it encrypted, and builds it once for its stack alone", async () => {
     const secrets = { "ota.token": "hunter2-hunter2" };
-    const options = { secretKey: "fleet" };
-    const { artifact } = await buildFirmware(asked("0", { secrets }), options);
-    expect(artifact.secretBearing).toBe(true);
-    expect((await planFirmware(asked("0", { secrets }), options)).cached).toBe(false);
-    expect(existsSync(join(place.cache, "firmware"))).toBe(false);
+    const reading = asked("0", { secrets });
+    reading.builder.args = {
+      command: [
+        "sh",
+        "-c",
+        'echo x >> "$COUNTER"; cp input/source/*.bin input/source/*.json output/; cat input/secrets/ota.token >> output/app.bin; cat input/secrets/ota.token',
+      ],
+      environment: { COUNTER: counter },
+    };
+    const mine = { secretKey: "fleet" };
+    const first = await buildFirmware(reading, mine);
+    expect(first.artifact.secretBearing).toBe(true);
+    expect(first.record).toMatchObject({ secretBearing: true, log: "•••" });
+    expect(await planFirmware(reading, mine)).toMatchObject({ cached: true });
+    const second = await buildFirmware(reading, mine);
+    expect(second).toMatchObject({ built: false, artifact: first.artifact });
+    expect(Buffer.from(second.archive).equals(first.archive)).toBe(true);
+    expect(await builds()).toBe(1);
+    for (const name of await filesBelow(place.cache)) {
+      const bytes = await readFile(name);
+      for (const text of [secrets["ota.token"], "flasher_args"]) {
+        const seen = bytes.includes(text) || gunzipped(bytes).includes(text);
+        if (seen && !name.includes("/by-hash/")) throw new Error(`${name} holds ${text} in the clear`);
+      }
+    }
+    // another stack: another key
+    expect((await planFirmware(reading, { secretKey: "other" })).cached).toBe(false);
+    expect((await buildFirmware(reading, { secretKey: "other" })).built).toBe(true);
+    // another value
+    const changed = { ...reading, secrets: { "ota.token": "hunter3-hunter3" } };
+    expect((await planFirmware(changed, mine)).cached).toBe(false);
     expect(await readdir(join(place.cache, "work"))).toEqual([]);
+  });
+
+  it("takes what others built, unless it reads a secret; what is wrong there does not count", async () => {
+    const built = await buildFirmware(asked());
+    const hashes: string[] = [];
+    const shared = {
+      findBuild: (hash: string) => {
+        hashes.push(hash);
+        return Promise.resolve({ archive: built.archive, record: built.record });
+      },
+    };
+    await rm(join(place.cache, "firmware"), { recursive: true });
+    const found = await buildFirmware(asked(), { shared });
+    expect(found).toMatchObject({ built: false, artifact: built.artifact, record: built.record });
+    expect(hashes).toEqual([built.contentHash]);
+    expect((await planFirmware(asked())).cached).toBe(true);
+    expect(await builds()).toBe(1);
+    const secrets = { "ota.token": "hunter2-hunter2" };
+    expect((await buildFirmware(asked("0", { secrets }), { shared, secretKey: "k" })).built).toBe(true);
+    expect(hashes).toHaveLength(1);
+  });
+
+  it("says what it is: bill of materials inside, and beside it provenance, log and the source's version", async () => {
+    const source = join(place.folder, "firmware");
+    await writeFile(join(source, "Cargo.lock"), LOCK);
+    const git = (...args: string[]) =>
+      execa("git", ["-C", source, "-c", "user.name=t", "-c", "user.email=t@example.com", ...args]);
+    await git("init", "-q");
+    await git("add", ".");
+    await git("commit", "-qm", "one");
+    await git("tag", "v1.4");
+    await writeFile(join(source, "notes"), "more");
+    const asking = asked();
+    asking.builder.args = {
+      ...asking.builder.args,
+      command: ["sh", "-c", "echo compiling; ./input/source/build.sh 0"],
+    };
+    const { artifact, archive, record, contentHash } = await buildFirmware(asking);
+    const bom = JSON.parse(Buffer.from(unpackArchive(archive).get("sbom.cdx.json")!).toString());
+    expect(bom.metadata.component).toMatchObject({ type: "firmware", name: "sample", version: "1.0.0" });
+    expect(bom.components).toContainEqual(
+      expect.objectContaining({ type: "library", purl: "pkg:cargo/esp-hal@1.2.0", version: "1.2.0" }),
+    );
+    const commit = (await git("rev-parse", "HEAD")).stdout;
+    expect(record).toMatchObject({
+      digest: artifact.digest,
+      contentHash,
+      log: "compiling",
+      source: { commit, describe: "v1.4-dirty", dirty: true },
+    });
+    const { subject, predicate } = record.provenance;
+    expect(subject).toContainEqual({ name: "firmware.tar", digest: { sha256: artifact.digest.slice(7) } });
+    for (const { path, sha256 } of artifact.files)
+      expect(subject).toContainEqual({ name: path, digest: { sha256 } });
+    expect(predicate.buildDefinition.resolvedDependencies).toEqual([
+      { name: "source", digest: { sha256: await hashSourceTree(source), gitCommit: commit } },
+    ]);
   });
 
   it("that fails or makes unusable firmware leaves nothing in cache or work folder", async () => {

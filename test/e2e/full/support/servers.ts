@@ -1,0 +1,134 @@
+// Real servers for tests, built once from the Go module proxy into the cache: an S3 server and an OCI registry. Each
+// listens on a free port of the loopback and is stopped by its process id.
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import bcrypt from "bcryptjs";
+import { execa } from "execa";
+import { cacheFolder } from "../../../../toolchain/cache-folder.ts";
+import { findGo } from "../../../../toolchain/go.ts";
+import { stderrProgress } from "../../../../toolchain/progress.ts";
+import { CHECKOUT } from "../../test-project.ts";
+
+/** https://github.com/versity/versitygw */
+const VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
+/** https://github.com/distribution/distribution */
+const REGISTRY = "github.com/distribution/distribution/v3/cmd/registry@v3.1.2";
+/** https://github.com/FiloSottile/age */
+const AGE = "filippo.io/age/cmd/age@v1.2.1";
+
+export interface S3Server extends AsyncDisposable {
+  endpoint: string;
+  accessKeyId: string;
+  secretAccessKey: string;
+  /** A bucket is a folder in it. */
+  folder: string;
+}
+
+/** With buckets, and with users of its own if `iam` says so. */
+export async function startS3(buckets: string[], options: { iam?: boolean } = {}): Promise<S3Server> {
+  const program = await goProgram(VERSITYGW);
+  const root = await temporaryFolder("s3-");
+  const folder = join(root, "buckets");
+  for (const bucket of buckets) await mkdir(join(folder, bucket), { recursive: true });
+  const port = await freePort();
+  const [accessKeyId, secretAccessKey] = ["fleet", randomBytes(16).toString("hex")];
+  const iam = options.iam ? ["--iam-dir", join(root, "iam")] : [];
+  if (options.iam) await mkdir(join(root, "iam"));
+  const server = spawn(
+    program,
+    ["--port", `127.0.0.1:${port}`, "--region", "us-east-1", ...iam, "posix", folder],
+    {
+      env: { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
+      stdio: "ignore",
+    },
+  );
+  const endpoint = `http://127.0.0.1:${port}`;
+  await answering(server, endpoint);
+  return { endpoint, accessKeyId, secretAccessKey, folder, ...ending(server, root) };
+}
+
+export interface Registry extends AsyncDisposable {
+  /** `127.0.0.1:<port>`. */
+  host: string;
+  username: string;
+  password: string;
+  /** Where it keeps its data. */
+  folder: string;
+}
+
+export async function startRegistry(options: { deletes?: boolean } = {}): Promise<Registry> {
+  const program = await goProgram(REGISTRY);
+  const root = await temporaryFolder("registry-");
+  const port = await freePort();
+  const [username, password] = ["fleet", randomBytes(16).toString("hex")];
+  await writeFile(join(root, "htpasswd"), `${username}:${bcrypt.hashSync(password, 4)}\n`);
+  const config = {
+    version: 0.1,
+    log: { level: "error" },
+    storage: {
+      filesystem: { rootdirectory: join(root, "data") },
+      delete: { enabled: options.deletes ?? true },
+    },
+    auth: { htpasswd: { realm: "fleet", path: join(root, "htpasswd") } },
+    http: { addr: `127.0.0.1:${port}` },
+  };
+  await writeFile(join(root, "config.yml"), JSON.stringify(config));
+  const server = spawn(program, ["serve", join(root, "config.yml")], { stdio: "ignore" });
+  const host = `127.0.0.1:${port}`;
+  await answering(server, `http://${host}/v2/`);
+  return { host, username, password, folder: join(root, "data"), ...ending(server, root) };
+}
+
+/** The command `age`: on PATH, else built. */
+export async function ageProgram(): Promise<string> {
+  const { exitCode } = await execa("age", ["--version"], { reject: false });
+  return exitCode === 0 ? "age" : await goProgram(AGE);
+}
+
+async function goProgram(module: string): Promise<string> {
+  const bin = join(cacheFolder(), "test-tools", module.replaceAll("/", "-"));
+  const program = join(bin, module.replace(/@.*$/, "").split("/").at(-1)!);
+  if (!existsSync(program)) {
+    const go = await findGo({ progress: stderrProgress() });
+    await execa(go.command, ["install", "-ldflags=-s -w", module], {
+      env: { GOBIN: bin, GOTOOLCHAIN: "auto" },
+    });
+  }
+  return program;
+}
+
+async function temporaryFolder(prefix: string): Promise<string> {
+  await mkdir(join(CHECKOUT, ".edgeflock"), { recursive: true });
+  return await mkdtemp(join(CHECKOUT, ".edgeflock", prefix));
+}
+
+function ending(server: ChildProcess, folder: string): AsyncDisposable {
+  return {
+    async [Symbol.asyncDispose]() {
+      const ended = new Promise((resolve) => server.once("exit", resolve));
+      if (server.exitCode === null && server.kill("SIGTERM")) await ended;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+async function answering(server: ChildProcess, url: string): Promise<void> {
+  for (let tries = 0; tries < 600 && server.exitCode === null; tries++) {
+    if (await fetch(url).catch(() => undefined)) return;
+    await sleep(100);
+  }
+  throw new Error(`nothing answers at ${url}`);
+}
