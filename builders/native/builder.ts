@@ -8,10 +8,8 @@ import { checkBuilderArgs, firmwareVersion } from "../builder-args.ts";
 import { builderFingerprint } from "../content-hash.ts";
 import type { BuildControl, BuildPlan, FirmwareBuilder, FirmwareRequest } from "../contract.ts";
 import { buildHeader } from "../esp32/build-header.ts";
-import { hashSourceTree } from "../source-tree.ts";
+import { ownFirmware } from "../esp32/own-firmware.ts";
 
-/** Of the firmware core; raised when what it does changes. */
-const CORE_VERSION = "0.1.0";
 const TIME_LIMIT = 10 * 60 * 1000;
 
 const args = z.strictObject({ version: firmwareVersion.optional() });
@@ -33,7 +31,7 @@ export const nativeBuilder: FirmwareBuilder = {
       configLabel: "",
       sensors: request.sensors ?? [],
     });
-    const source = join(dirname(module), "..", "esp32", "firmware");
+    const firmware = await ownFirmware();
     const shared = [
       "../esp32/build-header.ts",
       "../partitions/ota-layout.ts",
@@ -43,8 +41,8 @@ export const nativeBuilder: FirmwareBuilder = {
       "../flasher-args.ts",
     ];
     const common = {
-      source,
-      args: { version: version ?? `${CORE_VERSION}+${(await hashSourceTree(source)).slice(0, 8)}` },
+      source: firmware.source,
+      args: { version: version ?? firmware.version },
     };
     if (request.container) {
       // the program and its compiler are those of the image: builders/native/Containerfile

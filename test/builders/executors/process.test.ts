@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -116,6 +117,21 @@ describe("the process executor", () => {
     const { error } = await run("echo 'cc1plus: No space left on device'; exit 1");
     expect(error?.message).toMatch(/no space left/i);
     expect(error?.hint).toContain("EDGEFLOCK_CACHE");
+  });
+
+  it("stops a builder that fills the disk, before nothing else of this machine can write", async (context) => {
+    const disk = join(place.folder, "disk");
+    await mkdir(disk);
+    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64m", "edgeflock-test", disk]);
+    if (mounted.status !== 0) return context.skip("only root can mount a small disk");
+    process.env.EDGEFLOCK_CACHE = disk;
+    try {
+      const { error } = await run("echo writing; head -c 50000000 /dev/zero > output/large; sleep 60");
+      expect(error?.message).toMatch(/filled the disk and was stopped\.\n {2}writing/);
+      expect(error?.hint).toContain("make room on the disk");
+    } finally {
+      spawnSync("umount", [disk]);
+    }
   });
 
   it("stops a builder that hangs, ignores SIGTERM, and has children that do", async () => {
