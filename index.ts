@@ -6,15 +6,18 @@ import { FIRMWARE_BUILDERS } from "./builders/builders.ts";
 import { declareFleet } from "./components/index.ts";
 import { reportable } from "./components/visible.ts";
 import { withoutStackTraces } from "./components/without-stack-traces.ts";
+import { atConfiguredBroker } from "./model/embedded-broker.ts";
 import { loadManifests } from "./model/load-manifests.ts";
 import { readManifestFiles } from "./model/read-manifest-files.ts";
 
 withoutStackTraces();
-const folder = new pulumi.Config("edgeflock").get("manifests") ?? join("stacks", pulumi.getStack());
+const config = new pulumi.Config("edgeflock");
+const folder = config.get("manifests") ?? join("stacks", pulumi.getStack());
 const firmwareBuilders = FIRMWARE_BUILDERS.map(({ name }) => name);
-const fleet = await reportable(async () =>
-  declareFleet(loadManifests(readManifestFiles(folder), { firmwareBuilders })),
-);
+const fleet = await reportable(async () => {
+  const documents = loadManifests(readManifestFiles(folder), { firmwareBuilders });
+  return declareFleet(atConfiguredBroker(documents, config.get("broker"), process.cwd()));
+});
 
 /** One POSIX shell script a device class: `pulumi stack output flashScripts --json`. */
 export const flashScripts = fleet.flashScripts;

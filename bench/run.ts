@@ -15,6 +15,7 @@ interface Benchmark {
 }
 
 const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
+  broker: () => import("./broker.ts"),
   flash: () => import("./flash.ts"),
   nvs: () => import("./nvs.ts"),
   scale: () => import("./scale.ts"),

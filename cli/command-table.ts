@@ -30,6 +30,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import("./commands/cluster.ts"),
   },
   {
+    name: "broker",
+    summary: "run an MQTT broker of the project's own, and give one a fleet's users",
+    load: () => import("./commands/broker.ts"),
+  },
+  {
     name: "pulumi",
     summary: "run pulumi with Edgeflock's environment",
     load: () => import("./commands/pulumi.ts"),

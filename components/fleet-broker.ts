@@ -1,10 +1,13 @@
 // The broker's users as one dynamic resource: its state says who they are, and holds none of their lines.
 import * as pulumi from "@pulumi/pulumi";
+import { DEFAULT_VHOST } from "../builders/rabbitmq/definitions.ts";
 import type { BrokerInputs, UserSecret } from "../dynamic-providers/broker-provider.ts";
 import type { MemberDevice, PasswordSource } from "../dynamic-providers/broker-users.ts";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
+import type { Administrator, LiveTarget } from "../dynamic-providers/live-broker/index.ts";
 import { isAdoptedCredential } from "../model/adopted.ts";
 import { brokerPort } from "../model/device-config.ts";
+import { liveKind, managementUrl, mechanismOf } from "../model/mqtt-broker.ts";
 import { USER_SECRET_KEYS } from "../model/schema-mqtt.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import type { RegisteredDevice } from "./fleet-registry.ts";
@@ -27,11 +30,13 @@ export function declareBroker(
   cluster: DevicesCluster,
 ): BrokerResource | undefined {
   const { mqtt } = cluster.spec;
-  if (mqtt.broker.kind !== "mosquitto") return undefined;
+  const mechanism = mechanismOf(mqtt.broker);
+  if (mechanism === undefined) return undefined;
   const { target, explicit, clusterUid } = cluster.connection;
   const { classes, devices } = cluster.registry;
   const namespace = cluster.namespaceName;
-  const inputs: pulumi.Inputs & Record<keyof Omit<BrokerInputs, "kubernetes">, unknown> = {
+  const optional = ["kubernetes", "definitions", "live", "admin"] as const;
+  const inputs: pulumi.Inputs & Record<keyof Omit<BrokerInputs, (typeof optional)[number]>, unknown> = {
     cluster: cluster.clusterName,
     namespace: cluster.namespace,
     owner: ownership(parent, [], undefined).owner,
@@ -44,8 +49,33 @@ export function declareBroker(
     readers: secretsOf(mqtt.readers, namespace),
     applications: secretsOf(mqtt.applications, namespace),
     passwords: passwordSource(cluster),
+    ...(mechanism === "definitions" && { definitions: { vhost: mqtt.broker.vhost ?? DEFAULT_VHOST } }),
+    ...liveInputs(cluster),
   };
   return new BrokerResource(name, inputs, { parent });
+}
+
+/** Nothing for a broker whose users go into Secrets. */
+function liveInputs(cluster: DevicesCluster): { live?: LiveTarget; admin?: pulumi.Output<string> } {
+  const { broker, ca } = cluster.spec.mqtt;
+  const kind = liveKind(broker);
+  if (!kind || !broker.admin) return {};
+  const trusted = broker.management?.ca ?? ca;
+  const live: LiveTarget = {
+    kind,
+    url: managementUrl(kind, broker, brokerUrl(broker)),
+    ...(trusted !== undefined && { ca: trusted }),
+    ...(broker.vhost !== undefined && { vhost: broker.vhost }),
+  };
+  const { username, password } = broker.admin;
+  const known = (source: typeof username, key: string) =>
+    typeof source === "string"
+      ? pulumi.output(source)
+      : cluster.secretOf(["DevicesCluster", cluster.clusterName, `mqtt.broker.admin.${key}`], source);
+  const admin = pulumi
+    .all([known(username, "username"), known(password, "password")])
+    .apply(([name, word]) => JSON.stringify({ username: name, password: word } satisfies Administrator));
+  return { live, admin: pulumi.secret(admin) };
 }
 
 function member(device: RegisteredDevice, namespace: string): MemberDevice {

@@ -117,15 +117,20 @@ function secretSources(manifest: Manifest): [path: string[], source: SecretSourc
     ([key, source]): [string[], SecretSource] => [["spec", "secrets", key], source],
   );
   if (manifest.kind !== "DevicesCluster") return secrets;
-  const { telemetry, artifacts } = manifest.spec;
+  const { mqtt, telemetry, artifacts } = manifest.spec;
   const credentials = artifactCredentials(artifacts).map(({ path, source }): [string[], SecretSource] => [
     ["spec", "artifacts", ...path],
     source,
   ]);
+  const admin = Object.entries(mqtt.broker.admin ?? {}).flatMap(
+    ([key, source]): [string[], SecretSource][] =>
+      typeof source === "string" ? [] : [[["spec", "mqtt", "broker", "admin", key], source]],
+  );
   const influx = telemetry?.influxdb.admin.password;
   return [
     ...secrets,
     ...credentials,
+    ...admin,
     ...(influx
       ? [[["spec", "telemetry", "influxdb", "admin", "password"], influx] as [string[], SecretSource]]
       : []),

@@ -5,12 +5,19 @@ import { applyOwned, deleteOwned, OWNER_ANNOTATION, type Owned } from "../kubern
 import { BROKER_LABEL, BROKER_USER_LABEL } from "../model/mqtt-access.ts";
 import { userCredential } from "../model/mqtt-credentials.ts";
 import { objectLabels } from "../model/names.ts";
-import { brokerSecrets } from "./broker-secrets.ts";
-import { type BrokerMembers, brokerUsers, type PasswordSource } from "./broker-users.ts";
+import { liveDrift, removeLive, writeLive } from "./broker-live.ts";
+import { definitionsSecrets, mosquittoSecrets } from "./broker-secrets.ts";
+import {
+  type BrokerMembers,
+  type BrokerUserWithPassword,
+  brokerUsers,
+  type PasswordSource,
+} from "./broker-users.ts";
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
 import { explainWriteError } from "./explain-write-error.ts";
 import { fieldManager } from "./field-manager.ts";
 import { type Injected, type Injection, inject, injectionDrift, withdraw } from "./injected-secret.ts";
+import type { LiveTarget, UserRecord } from "./live-broker/index.ts";
 import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { stableDigest } from "./stable-digest.ts";
@@ -33,6 +40,12 @@ export interface BrokerInputs extends ClusterInputs, Omit<BrokerMembers, "reader
   applications: Record<string, UserSecret>;
   /** A `PasswordSource` as text; secret. */
   passwords: string;
+  /** Where the Secrets hold RabbitMQ's definitions rather than Mosquitto's files. */
+  definitions?: { vhost: string };
+  /** A broker that takes its users by an API: then no Secret holds them. */
+  live?: LiveTarget;
+  /** An `Administrator` as text; secret. Only with `live`. */
+  admin?: string;
 }
 
 interface Shard {
@@ -51,6 +64,10 @@ export interface BrokerOutputs extends ClusterInputs {
   injected: Injected[];
   /** Names of the Secrets with the broker's files. */
   secretNames: string[];
+  /** Where users were made by an API, by whom, and each with a digest of what it is there. */
+  live?: LiveTarget;
+  admin?: string;
+  users?: UserRecord;
   /** Set by a refresh that found a Secret changed: which, which keys, by whom. */
   drift?: string;
 }
@@ -68,14 +85,14 @@ async function diff(_id: string, olds: BrokerOutputs, news: BrokerInputs) {
 async function create(inputs: BrokerInputs) {
   const id = `${inputs.namespace}/${inputs.cluster}-broker`;
   try {
-    return { id, outs: await write(inputs, []) };
+    return { id, outs: await write(inputs) };
   } catch (error) {
     throw isRefusal(error) ? error : new OutcomeUnknown(error, id, unwritten(inputs));
   }
 }
 
 async function update(_id: string, olds: BrokerOutputs, news: BrokerInputs) {
-  return { outs: await write(news, olds.injected, olds.owner) };
+  return { outs: await write(news, olds) };
 }
 
 async function read(id: string, props: BrokerOutputs) {
@@ -86,6 +103,7 @@ async function read(id: string, props: BrokerOutputs) {
     ...props.injected.map(async (each) =>
       named(`${each.namespace}/${each.name}`, await injectionDrift(api, each)),
     ),
+    liveDrift(props),
   ]);
   const drift = found.filter((line) => line !== undefined).join("; ");
   return { id, props: drift === "" ? rest : { ...rest, drift } };
@@ -93,21 +111,22 @@ async function read(id: string, props: BrokerOutputs) {
 
 async function remove(_id: string, props: BrokerOutputs) {
   const api = await connectFor(props);
+  await removeLive(props);
   for (const injected of props.injected) await withdraw(api, injected, props.owner);
   await deleteOthers(api, props, []);
 }
 
-/** @param formerOwner whose Secrets these may still be: the state says that they are ours */
-async function write(
-  inputs: BrokerInputs,
-  before: Injected[],
-  formerOwner: string = inputs.owner,
-): Promise<BrokerOutputs> {
+/** @param before what was written last, where there is anything: the state says that it is ours */
+async function write(inputs: BrokerInputs, before?: BrokerOutputs): Promise<BrokerOutputs> {
   const { namespace, owner, clusterUid, kubernetes } = inputs;
+  const formerOwner = before?.owner ?? owner;
   const api = await connectFor(inputs);
   const source = JSON.parse(inputs.passwords) as PasswordSource;
-  const shards = await writeShards(api, inputs, source, formerOwner);
-  const injected = await injectAll(api, inputs, source, before, formerOwner);
+  const [readers, applications] = [Object.keys(inputs.readers), Object.keys(inputs.applications)];
+  const users = brokerUsers({ ...inputs, readers, applications }, source);
+  const live = await writeLive(inputs, source, users, before);
+  const shards = inputs.live ? [] : await writeShards(api, inputs, users, source, formerOwner);
+  const injected = await injectAll(api, inputs, source, before?.injected ?? [], formerOwner);
   const here = injected.filter((each) => each.namespace === namespace);
   const keep = [...shards, ...here].map(({ name }) => name);
   for (const token of new Set([owner, formerOwner])) {
@@ -122,6 +141,7 @@ async function write(
     shards,
     injected,
     secretNames: shards.map(({ name }) => name),
+    ...live,
   };
 }
 
@@ -129,12 +149,13 @@ async function write(
 async function writeShards(
   api: KubernetesApi,
   inputs: BrokerInputs,
+  users: BrokerUserWithPassword[],
   source: PasswordSource,
   formerOwner: string,
 ): Promise<Shard[]> {
-  const [readers, applications] = [Object.keys(inputs.readers), Object.keys(inputs.applications)];
-  const users = brokerUsers({ ...inputs, readers, applications }, source);
-  const secrets = await brokerSecrets(inputs, users, source.rootKey);
+  const secrets = inputs.definitions
+    ? definitionsSecrets(inputs, users, source.rootKey, inputs.definitions.vhost)
+    : await mosquittoSecrets(inputs, users, source.rootKey);
   const shards: Shard[] = [];
   for (const object of secrets.reverse()) {
     shards.unshift(await writeShard(api, object, inputs.owner, [formerOwner]));
@@ -220,7 +241,7 @@ function injections(inputs: BrokerInputs, { rootKey }: PasswordSource): Injectio
 }
 
 /** For a write of which nobody knows whether it was carried out: the next run writes it all again. */
-function unwritten({ namespace, owner, clusterUid, kubernetes }: BrokerInputs): BrokerOutputs {
+function unwritten({ namespace, owner, clusterUid, kubernetes, live, admin }: BrokerInputs): BrokerOutputs {
   return {
     namespace,
     owner,
@@ -230,6 +251,7 @@ function unwritten({ namespace, owner, clusterUid, kubernetes }: BrokerInputs): 
     shards: [],
     injected: [],
     secretNames: [],
+    ...(live && { live, admin: admin!, users: {} }),
   };
 }
 

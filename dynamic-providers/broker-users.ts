@@ -67,7 +67,8 @@ export function brokerUsers(members: BrokerMembers, source: PasswordSource): Bro
     for (const name of members[`${kind}s`]) {
       const place = { namespace: members.namespace, name };
       const password = () => userCredential(kind, place, source.rootKey).password;
-      add(`${kind} ${name}`, { username: brokerUsername(kind, name), rights, password });
+      const username = brokerUsername(kind, name);
+      add(`${kind} ${name}`, { username, clientId: username, rights, password });
     }
   }
   return [...users.values()].map(({ of: _, ...user }) => user);
@@ -94,6 +95,7 @@ function ofDevice(
     const identity = { original, namespace, generation };
     return {
       username: deviceUsername(identity, source.adopted),
+      clientId: original.name,
       rights,
       password: () => deviceCredential(identity, source.rootKey, source.adopted).password,
     };

@@ -18,6 +18,8 @@ export interface TopicRight {
 export interface BrokerUser {
   username: string;
   rights: TopicRight[];
+  /** What its client ids are, or begin with, where a broker binds a session to its owner by them. */
+  clientId: string;
 }
 
 export interface DeviceRights {

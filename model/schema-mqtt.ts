@@ -1,32 +1,11 @@
 // Schema of a cluster's MQTT: its broker, where topics begin, and who but devices uses it. Pure; touches nothing.
 import { z } from "zod";
 import { RESERVED_ENDINGS } from "./names.ts";
-import { NVS_STRING_MAX } from "./nvs-type.ts";
+import { broker, pemCertificates } from "./schema-broker.ts";
 import { dnsLabel, secretKey } from "./schema-parts.ts";
-
-const HOST =
-  /^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
-const IPV6 = /^[0-9A-Fa-f:]{2,39}$/;
-
-const broker = z
-  .strictObject({
-    kind: z
-      .enum(["mosquitto", "external"])
-      .describe("`external`: a broker that somebody else runs; devices are only told how to reach it."),
-    host: z
-      .string()
-      .max(253)
-      .refine((host) => HOST.test(host) || (host.includes(":") && IPV6.test(host)), {
-        error: "must be a host name or an address, without scheme and port",
-      }),
-    port: z.int().min(1).max(65535).describe("Default 8883 with TLS, 1883 without.").optional(),
-    tls: z.boolean().describe("Plain MQTT has to be asked for with `tls: false`.").default(true),
-  })
-  .meta({ title: "Broker" });
 
 /** MQTT levels without wildcards, "$" and ".": safe in an ACL pattern, a topic, a path and a shell. */
 const TOPIC = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
-const PEM = /^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n*)+$/;
 
 /** What an application's Secret can be given, and the key that each goes under unless `keys` says otherwise. */
 export const USER_SECRET_KEYS = {
@@ -74,12 +53,7 @@ export const mqtt = z
       .max(128)
       .regex(TOPIC, 'must be MQTT levels of letters, digits, "-" and "_" with "/" between, without wildcards')
       .describe("Every device publishes and subscribes below `<topicRoot>/<device>`."),
-    ca: z
-      .string()
-      .max(NVS_STRING_MAX, `must fit an NVS string: at most ${NVS_STRING_MAX} characters`)
-      .regex(PEM, "must be certificates in PEM form")
-      .describe("Certificate, or chain, that signs the broker's; PEM text.")
-      .optional(),
+    ca: pemCertificates.describe("Certificate, or chain, that signs the broker's; PEM text.").optional(),
     readers: users.describe("May read everything below the topic root: a recorder, a dashboard."),
     applications: users.describe(
       "May read everything below the topic root, command devices and broadcast to them.",

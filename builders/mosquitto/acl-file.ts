@@ -2,7 +2,7 @@
 import type { BrokerUser } from "../../model/mqtt-access.ts";
 
 /** Begins with the user's name, so that parts can stand in any order; ends with a line feed. */
-export function aclLines({ username, rights }: BrokerUser): string {
+export function aclLines({ username, rights }: Pick<BrokerUser, "username" | "rights">): string {
   return [`user ${username}`, ...rights.map(({ access, topic }) => `topic ${access} ${topic}`), ""].join(
     "\n",
   );

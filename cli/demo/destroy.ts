@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { loadManifests } from "../../model/load-manifests.ts";
 import { readManifestFiles } from "../../model/read-manifest-files.ts";
+import { removeBroker } from "../../toolchain/embedded-broker/broker.ts";
 import { reset, start } from "../../toolchain/embedded-kubernetes/cluster.ts";
 import { toolEnvironment } from "../../toolchain/environment.ts";
 import { stderrProgress } from "../../toolchain/progress.ts";
@@ -41,10 +42,11 @@ export async function destroyDemo(): Promise<void> {
   const others = stacks.filter((name) => name !== STACK);
   if (others.length > 0) {
     console.log(
-      `The demo is gone. State and embedded Kubernetes stay, as these stacks use them: ${others.join(", ")}.`,
+      `The demo is gone. State, embedded Kubernetes and broker stay, as these stacks use them: ${others.join(", ")}.`,
     );
     return;
   }
+  await removeBroker(PROJECT);
   await reset(PROJECT, { progress });
   for (const name of SHARED) rmSync(join(STATE_FOLDER, name), { recursive: true, force: true });
   console.log("Everything that the demo made is gone. The downloaded tools stay in the cache.");

@@ -28,6 +28,7 @@ export function renderSummary(summary: DemoSummary): string {
       "See what is in Kubernetes",
       namespaces(summary).map((n) => `npm run -s kubectl -- -n ${n} get secrets,configmaps`),
     ),
+    ...section("See the broker that the boards speak to", ["npm run broker -- status"]),
     ...section("Flash a real board: plug it in, then", [
       `npm run -s kubectl -- -n ${namespaces(summary)[0]} get configmap ${summary.deviceClass}-flash -o 'jsonpath={.data.flash\\.sh}' > flash.sh`,
       `PATH="$PWD/.edgeflock/bin:$PATH" sh flash.sh ${summary.device} --kubeconfig .edgeflock/kubernetes/kubeconfig`,

@@ -1,5 +1,6 @@
 // What a fleet's devices announce at its broker. Connects as a reader of the fleet, by a Secret that was made for one;
 // with TLS and the broker's certificate verified, unless the fleet itself speaks plain MQTT. Publishes nothing.
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { type Announcement, announcementTopic, readAnnouncement } from "../../model/announcement.ts";
@@ -79,6 +80,8 @@ async function connect({ url, username, password, ca }: BrokerAccess): Promise<M
   const options: IClientOptions = {
     username,
     password,
+    // RabbitMQ lets a user have sessions only whose ids begin with its name.
+    clientId: `${username}.${randomUUID()}`,
     ...(ca !== undefined && { ca }),
     rejectUnauthorized: true,
     connectTimeout: CONNECT_MS,

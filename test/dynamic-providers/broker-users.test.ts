@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { brokerSecrets } from "../../dynamic-providers/broker-secrets.ts";
+import { mosquittoSecrets } from "../../dynamic-providers/broker-secrets.ts";
 import { type BrokerMembers, brokerUsers, type MemberDevice } from "../../dynamic-providers/broker-users.ts";
 import { adoptedCredentialKey, encodeCredential } from "../../model/adopted.ts";
 import { deviceCredential } from "../../model/mqtt-credentials.ts";
@@ -67,15 +67,15 @@ describe("the broker's users", () => {
   it("give equal bytes again, other salts for other users, and others under another root key", async () => {
     const of = { cluster: "c", namespace: "gh" };
     const users = brokerUsers(members({ a: {}, b: {} }), source());
-    const once = await brokerSecrets(of, users, rootKey);
-    expect(await brokerSecrets(of, [...users].reverse(), rootKey)).toEqual(once);
+    const once = await mosquittoSecrets(of, users, rootKey);
+    expect(await mosquittoSecrets(of, [...users].reverse(), rootKey)).toEqual(once);
     const lines = Buffer.from((once[0]!.data as Record<string, string>).passwordfile!, "base64").toString();
     const salts = lines
       .split("\n")
       .filter(Boolean)
       .map((line) => line.split("$")[3]);
     expect(new Set(salts).size).toBe(2);
-    const other = await brokerSecrets(of, users, Buffer.alloc(32, 8).toString("base64"));
+    const other = await mosquittoSecrets(of, users, Buffer.alloc(32, 8).toString("base64"));
     expect(other).not.toEqual(once);
     expect(once[0]!.metadata).toMatchObject({ name: "c-broker-1", labels: { "edgeflock.io/broker": "c" } });
   });

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { passwordLine } from "../../builders/mosquitto/password-file.ts";
 import type { KubernetesError, KubernetesObject } from "../../kubernetes/api.ts";
-import { applicationRights, deviceRights, readerRights } from "../../model/mqtt-access.ts";
-import { expectedCells, observedCells, type Principal } from "./broker-matrix.ts";
-import { cluster, device, deviceClass, group } from "./manifests.ts";
+import { brokerDevices, brokerManifests, OBSERVER, principals, TOPICS } from "./broker-fleet.ts";
+import { expectedCells, observedCells } from "./broker-matrix.ts";
+import { device } from "./manifests.ts";
 import {
   type BrokerFiles,
   findMosquitto,
@@ -14,25 +14,6 @@ import {
   type Tls,
 } from "./mosquitto.ts";
 import { TestProject } from "./test-project.ts";
-
-const OBSERVER = { username: "observer", password: "of the test alone" };
-
-/** Own and other devices' topics, commands, broadcasts, and what is none of the fleet's. */
-const TOPICS = [
-  "site/a/state",
-  "site/a/command/led",
-  "site/b/state",
-  "site/b/command/led",
-  "site/m/state",
-  "site/m/command/led",
-  "site/_all/time",
-  "site/_class/node/mode",
-  "site/_class/mute/mode",
-  "site/_group/north/mode",
-  "site/_group/south/mode",
-  "elsewhere/a/state",
-  "site",
-];
 
 const there = (await findMosquitto()) !== undefined;
 if (!there) {
@@ -47,43 +28,13 @@ describe.skipIf(!there)("access to a Mosquitto with the fleet's own files", () =
   let port: number;
   const known: Record<string, { username: string; password: string }> = {};
 
-  const manifests = (devices: object[], mqtt: object = {}) => [
-    cluster(namespace, {
-      mqtt: {
-        broker: { kind: "mosquitto", host: "127.0.0.1", port },
-        topicRoot: "site",
-        ca: tls.certificate,
-        readers: [{ name: "recorder", secret: { name: "recorder-mqtt" } }],
-        applications: [
-          {
-            name: "home",
-            secret: {
-              name: "home-credentials",
-              keys: {
-                url: "BROKER_URL",
-                username: "BROKER_USER",
-                password: "BROKER_PASS",
-                topic: "TOPIC_ROOT",
-              },
-            },
-          },
-        ],
-        ...mqtt,
-      },
-    }),
-    deviceClass("node"),
-    deviceClass("mute", { mqtt: { commands: false, broadcasts: false } }),
-    group("north", "north"),
-    group("south", "south"),
-    ...devices,
-  ];
-  const all = (spec: object = {}) => [
-    device("a", "north"),
-    device("b", "south"),
-    device("c", "north"),
-    device("m", "south", {}, "mute"),
-    device("g", "north", spec),
-  ];
+  const manifests = (devices: object[], mqtt: object = {}) =>
+    brokerManifests(
+      namespace,
+      { broker: { kind: "mosquitto", host: "127.0.0.1", port }, ca: tls.certificate, ...mqtt },
+      devices,
+    );
+  const all = brokerDevices;
   const text = async (name: string) => {
     const secret = (await project.secret(namespace, name)) ?? {};
     return Object.fromEntries(Object.entries(secret).map(([key, value]) => [key, value.toString()]));
@@ -188,31 +139,16 @@ describe.skipIf(!there)("access to a Mosquitto with the fleet's own files", () =
     await project.up();
     await broker.reload(await files());
     await closed;
-    const ofDevice = (original: string, hall: string, className = "node", talks = true) =>
-      deviceRights("site", { original, className, groups: [hall], commands: talks, broadcasts: talks });
-    const principals: Principal[] = [
-      { name: "device a", login: known.a!, rights: ofDevice("a", "north") },
-      { name: "device b", login: known.b!, rights: ofDevice("b", "south") },
-      { name: "mute device m", login: known.m!, rights: ofDevice("m", "south", "mute", false) },
-      {
-        name: "reader",
-        login: { username: recorder.MQTT_USERNAME!, password: recorder.MQTT_PASSWORD! },
-        rights: readerRights("site"),
-      },
-      {
-        name: "application",
-        login: { username: home.BROKER_USER!, password: home.BROKER_PASS! },
-        rights: applicationRights("site"),
-      },
-      { name: "revoked device c", login: known.c!, rights: [] },
-      { name: "device a with b's password", login: { ...known.a!, password: known.b!.password }, rights: [] },
-      { name: "anonymous", login: {}, rights: [] },
-    ];
+    const everybody = principals(
+      known,
+      { username: recorder.MQTT_USERNAME!, password: recorder.MQTT_PASSWORD! },
+      { username: home.BROKER_USER!, password: home.BROKER_PASS! },
+    );
     const expected: string[] = [];
     const observed: string[] = [];
-    for (const principal of principals) {
+    for (const principal of everybody) {
       const mark = (line: string) => `${principal.name}: ${line}`;
-      expected.push(...expectedCells(principal, TOPICS).map(mark));
+      expected.push(...expectedCells(broker, principal, TOPICS).map(mark));
       observed.push(...(await observedCells(broker, OBSERVER, principal, TOPICS)).map(mark));
     }
     expect(expected.length).toBeGreaterThan(500);

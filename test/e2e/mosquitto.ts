@@ -1,7 +1,7 @@
 // A real Mosquitto on 127.0.0.1 with TLS, on files that a test gives it. Debian's package `mosquitto` has it.
 import { type ChildProcess, spawn } from "node:child_process";
 import { webcrypto } from "node:crypto";
-import { access, chmod, mkdir, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { userInfo } from "node:os";
 import { delimiter, join } from "node:path";
@@ -65,14 +65,35 @@ export async function findMosquitto(): Promise<string | undefined> {
   return undefined;
 }
 
+/** Debian and others put it with the libraries. */
+export async function findDynsecPlugin(): Promise<string | undefined> {
+  for (const folder of [
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib",
+    "/usr/lib64",
+  ]) {
+    const path = join(folder, "mosquitto_dynamic_security.so");
+    const found = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return undefined;
+}
+
 export class Mosquitto {
+  /** With an ACL file it takes every subscription, and keeps back what comes by it. */
+  readonly strict: boolean;
   readonly #folder: string;
   readonly #port: number;
   readonly #tls: Tls;
   readonly #process: ChildProcess;
   #log = "";
 
-  private constructor(folder: string, port: number, tls: Tls, process: ChildProcess) {
+  private constructor(folder: string, port: number, tls: Tls, process: ChildProcess, strict: boolean) {
+    this.strict = strict;
     this.#folder = folder;
     this.#port = port;
     this.#tls = tls;
@@ -82,36 +103,50 @@ export class Mosquitto {
   }
 
   static async start(folder: string, port: number, tls: Tls, files: BrokerFiles): Promise<Mosquitto> {
-    await mkdir(folder, { recursive: true });
-    await chmod(folder, 0o700);
-    const write = (name: string, text: string) => writeFile(join(folder, name), text, { mode: 0o600 });
-    await write("key.pem", tls.key);
-    await write("certificate.pem", tls.certificate);
-    await write("passwordfile", files.passwordfile);
-    await write("aclfile", files.aclfile);
+    await privateFolder(folder);
+    await write(folder, "passwordfile", files.passwordfile);
+    await write(folder, "aclfile", files.aclfile);
+    const config = { password_file: join(folder, "passwordfile"), acl_file: join(folder, "aclfile") };
+    return Mosquitto.#launch(folder, port, tls, config, false);
+  }
+
+  /** @param users what the plugin begins with, in its own form; it keeps what is changed in the same file */
+  static async startDynsec(folder: string, port: number, tls: Tls, users: object): Promise<Mosquitto> {
+    await privateFolder(folder);
+    const file = join(folder, "dynamic-security.json");
+    await write(folder, "dynamic-security.json", JSON.stringify(users));
+    const plugin = await findDynsecPlugin();
+    if (plugin === undefined) throw new Error("mosquitto_dynamic_security.so is not there");
+    return Mosquitto.#launch(folder, port, tls, { plugin, plugin_opt_config_file: file }, true);
+  }
+
+  static async #launch(
+    folder: string,
+    port: number,
+    tls: Tls,
+    access: Record<string, string>,
+    strict: boolean,
+  ): Promise<Mosquitto> {
+    await write(folder, "key.pem", tls.key);
+    await write(folder, "certificate.pem", tls.certificate);
     const config = {
       user: userInfo().username,
       listener: `${port} 127.0.0.1`,
       keyfile: join(folder, "key.pem"),
       certfile: join(folder, "certificate.pem"),
       allow_anonymous: false,
-      password_file: join(folder, "passwordfile"),
-      acl_file: join(folder, "aclfile"),
+      ...access,
       sys_interval: 1,
       max_queued_messages: 10_000,
     };
-    await write(
-      "mosquitto.conf",
-      Object.entries(config)
-        .map(([key, value]) => `${key} ${value}\n`)
-        .join(""),
-    );
+    const lines = Object.entries(config).map(([key, value]) => `${key} ${value}\n`);
+    await write(folder, "mosquitto.conf", lines.join(""));
     const program = await findMosquitto();
     if (program === undefined) throw new Error("mosquitto is not there");
     const child = spawn(program, ["-c", join(folder, "mosquitto.conf"), "-v"], {
       stdio: ["ignore", "pipe", "pipe"],
     });
-    const broker = new Mosquitto(folder, port, tls, child);
+    const broker = new Mosquitto(folder, port, tls, child, strict);
     await broker.#logged("running");
     return broker;
   }
@@ -139,6 +174,12 @@ export class Mosquitto {
     });
   }
 
+  /** Resident, in MiB. */
+  async memory(): Promise<number> {
+    const status = await readFile(`/proc/${this.#process.pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+  }
+
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null) return;
     const ended = new Promise((resolve) => this.#process.once("exit", resolve));
@@ -153,4 +194,13 @@ export class Mosquitto {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
+}
+
+async function privateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await chmod(folder, 0o700);
+}
+
+function write(folder: string, name: string, text: string): Promise<void> {
+  return writeFile(join(folder, name), text, { mode: 0o600 });
 }

@@ -10,6 +10,13 @@ import type { Ports } from "./configuration.ts";
 const LOWEST = 20_000;
 const HIGHEST = 32_767;
 
+/** The port of last time where it is still free, else a new one. */
+export async function choosePort(last: number | undefined): Promise<number> {
+  let chosen = last === undefined ? undefined : await listenOnce(last);
+  while (chosen === undefined) chosen = await listenOnce(randomInt(LOWEST, HIGHEST + 1));
+  return chosen;
+}
+
 /** The ports of last time where they are still free (a kubeconfig that was copied goes on working), else new ones. */
 export async function choosePorts(last: Ports | undefined): Promise<Ports> {
   const taken = new Set<number>();

@@ -1,0 +1,130 @@
+// Schema of a cluster's broker: what kind it is, how it gets its users, and who may make them. Pure; touches nothing.
+import { z } from "zod";
+import { liveKind, MANAGEMENT_SCHEMES, MECHANISMS, mechanismOf } from "./mqtt-broker.ts";
+import { NVS_STRING_MAX } from "./nvs-type.ts";
+import { plainText, secretSource } from "./schema-parts.ts";
+
+const HOST =
+  /^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
+const IPV6 = /^[0-9A-Fa-f:]{2,39}$/;
+const PEM = /^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n*)+$/;
+
+export const pemCertificates = z
+  .string()
+  .max(NVS_STRING_MAX, `must fit an NVS string: at most ${NVS_STRING_MAX} characters`)
+  .regex(PEM, "must be certificates in PEM form");
+
+const adminSecret = secretSource.refine((source) => !("random" in source), {
+  error: "nobody would know it; take it from fromConfig, fromEnv or fromSecret",
+});
+
+const admin = z
+  .strictObject({
+    username: z
+      .union([plainText(200).min(1), adminSecret], {
+        error: "expected a name, or a source such as { fromConfig: brokerAdmin }",
+      })
+      .describe("Its name (for EMQX an API key), or where that comes from."),
+    password: adminSecret,
+  })
+  .meta({
+    title: "Administrator",
+    description: "Who makes the users at a broker that takes them live. Kept encrypted in Pulumi's state.",
+  });
+
+const management = z
+  .strictObject({
+    url: z
+      .url({ error: "must be an address such as https://mqtt.example:15671" })
+      .max(500)
+      .refine((text) => !/[@?#]/.test(text), "must have no user, query or fragment in it")
+      .describe("Default on the broker's host: mqtts:// as devices connect, https:// on 15671 or 18084.")
+      .optional(),
+    tls: z
+      .boolean()
+      .describe("`false` allows an address without TLS, over which the administrator's password can be read.")
+      .default(true),
+    ca: pemCertificates.describe("Signs the API's certificate; default `mqtt.ca`. PEM text.").optional(),
+  })
+  .meta({ title: "Management", description: "Where the broker's API is." });
+
+export const broker = z
+  .strictObject({
+    kind: z
+      .enum(["mosquitto", "rabbitmq", "emqx", "external"])
+      .describe("`external`: a broker that somebody else runs; devices are only told how to reach it."),
+    mechanism: z
+      .enum(["files", "dynsec", "api", "definitions"])
+      .describe(
+        "How it gets its users. mosquitto: `files` (default) or `dynsec`. rabbitmq: `api` (default) or `definitions`. emqx: `api`.",
+      )
+      .optional(),
+    host: z
+      .string()
+      .max(253)
+      .refine((host) => HOST.test(host) || (host.includes(":") && IPV6.test(host)), {
+        error: "must be a host name or an address, without scheme and port",
+      }),
+    port: z.int().min(1).max(65535).describe("Default 8883 with TLS, 1883 without.").optional(),
+    tls: z.boolean().describe("Plain MQTT has to be asked for with `tls: false`.").default(true),
+    admin: admin.optional(),
+    management: management.optional(),
+    vhost: z
+      .string()
+      .min(1)
+      .max(200)
+      .regex(/^[A-Za-z0-9_./-]+$/, 'is made of letters, digits, "_", ".", "/" and "-"')
+      .describe("RabbitMQ's virtual host, its `mqtt.vhost`; made where it isn't there. Default `/`.")
+      .optional(),
+  })
+  .superRefine((written, context) => {
+    const problem = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    const { kind, admin, management, vhost } = written;
+    const known: readonly string[] = MECHANISMS[kind];
+    if (written.mechanism !== undefined && !known.includes(written.mechanism)) {
+      const choice = known.length === 0 ? "leave it out" : `choose ${known.join(" or ")}`;
+      return problem(["mechanism"], `${kind} has no mechanism "${written.mechanism}"; ${choice}`);
+    }
+    const mechanism = mechanismOf(written);
+    const live = liveKind(written);
+    const of = `${kind}${mechanism ? `, mechanism ${mechanism},` : ""}`;
+    if (live && !admin) {
+      problem(
+        ["admin"],
+        `${of} takes its users live and needs an administrator: { username: NAME, password: { fromConfig: KEY } }`,
+      );
+    }
+    if (!live && admin) problem(["admin"], `${of} needs no administrator; remove it`);
+    if (!live && management) problem(["management"], `${of} is not talked to; remove it`);
+    if (kind !== "rabbitmq" && vhost !== undefined) problem(["vhost"], "only RabbitMQ has virtual hosts");
+    if (live) checkManagement(live, written, problem);
+  })
+  .meta({ title: "Broker" });
+
+function checkManagement(
+  live: keyof typeof MANAGEMENT_SCHEMES,
+  { tls, management }: { tls: boolean; management?: { url?: string | undefined; tls: boolean } | undefined },
+  problem: (path: string[], message: string) => void,
+): void {
+  const [secure, plain] = MANAGEMENT_SCHEMES[live];
+  const allowed = management?.tls === false;
+  if (management?.url === undefined) {
+    if (live === "dynsec" && !tls && !allowed) {
+      problem(
+        ["management"],
+        "the administrator's password would go without TLS, as the broker has none; say so with { tls: false }",
+      );
+    }
+    return;
+  }
+  if (!URL.canParse(management.url)) return;
+  const { protocol } = new URL(management.url);
+  if (protocol !== secure && protocol !== plain) {
+    problem(["management", "url"], `must begin with ${secure}//`);
+  } else if (protocol === plain && !allowed) {
+    problem(
+      ["management", "url"],
+      `would send the administrator's password without TLS; use ${secure}//, or say so with "tls: false" beside it`,
+    );
+  }
+}
