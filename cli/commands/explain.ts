@@ -1,4 +1,5 @@
 // `edgeflock explain DEVICE`: a device's settings and where each came from. Reads the stack's manifests, writes nothing.
+import { basename } from "node:path";
 import { Command } from "commander";
 import { type ManifestOptions, manifestsFolder } from "../stack-folder.ts";
 
@@ -34,7 +35,10 @@ async function explain(device: string, options: Options): Promise<void> {
   const { readManifestFiles } = await import("../../model/read-manifest-files.ts");
   const { loadManifests } = await import("../../model/load-manifests.ts");
   const { explainDevice } = await import("../../model/explain.ts");
-  const explanation = explainDevice(loadManifests(readManifestFiles(folder)), device, options.namespace);
+  const { atConfiguredBroker } = await import("../../model/embedded-broker.ts");
+  const broker = options.manifests === undefined ? await configuredBroker(basename(folder)) : undefined;
+  const documents = atConfiguredBroker(loadManifests(readManifestFiles(folder)), broker, process.cwd());
+  const explanation = explainDevice(documents, device, options.namespace);
   if (options.json) {
     console.log(JSON.stringify(explanation, undefined, 2));
     return;
@@ -42,4 +46,11 @@ async function explain(device: string, options: Options): Promise<void> {
   const { explanationText } = await import("../../model/explain-text.ts");
   const { default: style } = await import("picocolors");
   console.log(explanationText(explanation, style));
+}
+
+/** The stack's `edgeflock:broker`: its devices may be at another broker than the manifests say. */
+async function configuredBroker(stack: string): Promise<string | undefined> {
+  const { readStackConfig } = await import("../../toolchain/stack-file.ts");
+  const broker = (await readStackConfig(process.cwd(), stack))?.["edgeflock:broker"];
+  return typeof broker === "string" ? broker : undefined;
 }
