@@ -35,8 +35,9 @@ const admin = z
 const management = z
   .strictObject({
     url: z
-      .url({ error: "must be an address such as https://mqtt.example:15671" })
+      .string()
       .max(500)
+      .refine((text) => URL.canParse(text), "must be an address such as https://mqtt.example:15671")
       .refine((text) => !/[@?#]/.test(text), "must have no user, query or fragment in it")
       .describe("Default on the broker's host: mqtts:// as devices connect, https:// on 15671 or 18084.")
       .optional(),
