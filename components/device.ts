@@ -18,7 +18,8 @@ import {
   shownInPlain,
 } from "./device-state.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
-import { ownership } from "./ownership.ts";
+import { Eventually, eventually } from "./eventually.ts";
+import { ownerInside, ownership } from "./ownership.ts";
 import { givenFormerly, type Renaming, renaming, withAliases } from "./renaming.ts";
 import { requireSecrets, type SecretInput } from "./secret-values.ts";
 import { type CheckedSpec, checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
@@ -39,6 +40,8 @@ class DeviceResource extends DynamicResource {
   }
 }
 
+const TYPE = "edgeflock:index:Device";
+
 /**
  * Declare the cluster's classes and groups first: settings are resolved here and now.
  *
@@ -58,18 +61,17 @@ export class Device extends pulumi.ComponentResource {
       { namespace: args.cluster.namespaceName, name: args.metadata?.name ?? name },
       givenFormerly(args),
     );
-    super(
-      "edgeflock:index:Device",
-      name,
-      renamed.shown,
-      withAliases(renamed, { parent: args.cluster, ...opts }),
-    );
+    super(TYPE, name, renamed.shown, withAliases(renamed, { parent: args.cluster, ...opts }));
     const { cluster, metadata, ...specArgs } = args;
     const checked = visible(() => checkedSpec("Device", name, metadata, deviceSpec, specArgs));
     this.deviceName = checked.name;
+    const inCluster = opts.parent === undefined || opts.parent === cluster;
+    const owner = inCluster
+      ? ownerInside(cluster.knownUrn, TYPE, name)
+      : eventually(ownership(this, [], undefined).owner);
     const resource = visible(() =>
       declare(
-        { parent: this, resourceName: name, cluster, labels: metadata?.labels ?? {}, renamed },
+        { parent: this, owner, resourceName: name, cluster, labels: metadata?.labels ?? {}, renamed },
         checked,
       ),
     );
@@ -82,6 +84,7 @@ export class Device extends pulumi.ComponentResource {
 
 interface Declaration {
   parent: Device;
+  owner: Eventually<string>;
   resourceName: string;
   cluster: DevicesCluster;
   labels: Record<string, string>;
@@ -89,7 +92,7 @@ interface Declaration {
 }
 
 function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResource {
-  const { parent, resourceName, cluster, labels, renamed } = of;
+  const { parent, owner, resourceName, cluster, labels, renamed } = of;
   const { name, spec, secrets } = checked;
   const deviceClass = cluster.registry.class(spec.deviceClassReference.name, name);
   cluster.registry.addDevice({
@@ -106,30 +109,29 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
   requireSecrets(secrets, "Device", name);
   const settings = resolved(cluster, deviceClass, labels, checked);
   const input = stateInput(cluster, deviceClass, { name, original: renamed.original }, spec, settings);
-  const values = secretValues(settings, cluster);
-  const state = pulumi
-    .all([cluster.rootKey, values, cluster.adopted])
-    .apply(([rootKey, plain, adopted]) => visible(() => deviceState(input, plain, rootKey, adopted)));
-  const { owner } = ownership(parent, [], undefined);
+  const [rootKey, adopted] = [eventually(cluster.rootKey), eventually(cluster.adopted)];
+  const state = Eventually.all({ rootKey, secrets: secretValues(settings, cluster), adopted }).map((known) =>
+    visible(() => deviceState(input, known.secrets, known.rootKey, known.adopted)),
+  );
   const { target, explicit, clusterUid } = cluster.connection;
   return new DeviceResource(
     resourceName,
     {
       ...shownInPlain(input),
-      mqtt: pulumi.unsecret(cluster.adopted.apply((adopted) => mqttText(input, adopted))),
+      mqtt: adopted.map((known) => mqttText(input, known)).plain(),
       ...fingerprintProperties(input, state),
       device: name,
       class: deviceClass.className,
       cluster: cluster.clusterName,
       namespace: cluster.namespace,
-      owner,
+      owner: owner.plain(),
       ...(renamed.renamed !== undefined && {
         renamed: renamed.renamed,
         former: renamed.former.map((place) => `${place.namespace}/${place.name}`),
       }),
-      clusterUid,
+      clusterUid: eventually(clusterUid).plain(),
       ...(explicit && { kubernetes: target }),
-      image: state.payload,
+      image: state.map(({ payload }) => payload).secret(),
     },
     { parent },
   );
@@ -187,22 +189,25 @@ function stateInput(
 function secretValues(
   settings: ResolvedSetting<SecretInput>[],
   cluster: DevicesCluster,
-): pulumi.Output<Record<string, string>> {
-  const values: Record<string, pulumi.Output<string>> = {};
+): Eventually<Record<string, string>> {
+  const values: Record<string, Eventually<string>> = {};
   for (const setting of settings) {
     if (!setting.secret || !reachesDevice(setting)) continue;
     const { kind, name } = setting.from;
-    values[setting.key] = cluster.secretOf([kind, name, setting.key], setting.source);
+    values[setting.key] = eventually(cluster.secretOf([kind, name, setting.key], setting.source));
   }
-  return pulumi.output(values);
+  return Eventually.all(values);
 }
 
 /** Of the secret state only fingerprints and origins become plain. */
 function fingerprintProperties(
   input: DeviceStateInput,
-  state: pulumi.Output<DeviceState>,
-): Record<string, pulumi.Output<string>> {
-  const names = fingerprintNames(input);
-  const fingerprints = pulumi.unsecret(state.apply((known) => known.fingerprints));
-  return Object.fromEntries(names.map((name) => [name, fingerprints.apply((all) => all[name] ?? "")]));
+  state: Eventually<DeviceState>,
+): Record<string, pulumi.Input<string>> {
+  return Object.fromEntries(
+    fingerprintNames(input).map((name) => [
+      name,
+      state.map(({ fingerprints }) => fingerprints[name] ?? "").plain(),
+    ]),
+  );
 }

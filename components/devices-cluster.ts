@@ -16,6 +16,7 @@ import { VisibleError } from "../model/visible-error.ts";
 import { adoptedValues } from "./adopted-values.ts";
 import { type ArtifactAccess, declareArtifactAccess } from "./artifact-access.ts";
 import type { DeviceClass } from "./device-class.ts";
+import { type Eventually, eventually } from "./eventually.ts";
 import { FleetRegistry } from "./fleet-registry.ts";
 import {
   type KubernetesArgs,
@@ -23,7 +24,7 @@ import {
   kubernetesConnection,
 } from "./kubernetes-connection.ts";
 import { layerSecret } from "./layer-secret.ts";
-import { ownedMetadata, ownership } from "./ownership.ts";
+import { ownedMetadata, ownership, urnOf } from "./ownership.ts";
 import { givenFormerly, renaming, withAliases } from "./renaming.ts";
 import { rootKey } from "./root-key.ts";
 import { type SecretInput, type SecretPlace, secretValue } from "./secret-values.ts";
@@ -54,6 +55,7 @@ export class DevicesCluster extends pulumi.ComponentResource {
   /** @internal */ readonly connection: KubernetesConnection;
   /** @internal */ readonly registry = new FleetRegistry<DeviceClass>();
   /** @internal */ readonly layer: Layer<SecretInput>;
+  /** @internal */ readonly knownUrn: Eventually<string>;
   readonly #secrets = new Map<string, pulumi.Output<string>>();
   readonly #originals = new Map<string, Place>();
   /** Base64, secret. @internal */ readonly rootKey: pulumi.Output<string>;
@@ -72,6 +74,7 @@ export class DevicesCluster extends pulumi.ComponentResource {
       checkedSpec("DevicesCluster", name, metadata, devicesClusterSpec, specArgs),
     );
     this.clusterName = checked.name;
+    this.knownUrn = eventually(urnOf(this));
     this.spec = checked.spec;
     this.namespaceName = checked.spec.namespace;
     this.layer = {
@@ -141,6 +144,20 @@ export class DevicesCluster extends pulumi.ComponentResource {
     });
     this.#secrets.set(id, value);
     return value;
+  }
+
+  /**
+   * Resolves when all that devices derive from is known, or will stay unknown: what is declared then costs less.
+   *
+   * @internal
+   */
+  async settled(): Promise<void> {
+    const { clusterUid } = this.connection;
+    const outputs = [this.rootKey, this.adopted, clusterUid, ...this.#secrets.values()];
+    await Promise.all([
+      this.knownUrn.settled(),
+      ...outputs.map((output) => eventually<unknown>(output).settled()),
+    ]);
   }
 
   /** Notes the oldest name of the cluster itself or of a member, before any of its secrets is asked for. @internal */

@@ -69,6 +69,7 @@ export async function declareFleet(documents: Documents): Promise<Fleet> {
     });
     summary(cluster).groups.push(name);
   }
+  await Promise.all([...clusters.values()].map((cluster) => cluster.settled()));
   const window = new RegistrationWindow();
   for (const { manifest } of documents.devices) {
     await window.room();

@@ -6,6 +6,7 @@ import { fieldManager } from "../dynamic-providers/field-manager.ts";
 import type { KubernetesApi } from "../kubernetes/api.ts";
 import { OWNER_ANNOTATION, refuseForeign } from "../kubernetes/owned-object.ts";
 import { ownerToken } from "../model/owner-token.ts";
+import type { Eventually } from "./eventually.ts";
 import { reportable } from "./visible.ts";
 
 /** Annotation of the Kubernetes provider: the field manager, else a random one for each try. */
@@ -38,8 +39,20 @@ export function ownership(
   };
 }
 
+/**
+ * The token of a component that is declared inside another one, without waiting for the engine to know it.
+ *
+ * @param parentUrn of the other one, as `urnOf` gives it
+ */
+export function ownerInside(parentUrn: Eventually<string>, type: string, name: string): Eventually<string> {
+  return parentUrn.map((urn) => {
+    const [stack, project, parentType] = urn.split("::");
+    return ownerToken([stack, project, `${parentType}$${type}`, name].join("::"));
+  });
+}
+
 /** Without a dependency on the component: its children would wait for it, and it for its children. */
-function urnOf(component: pulumi.Resource): pulumi.Output<string> {
+export function urnOf(component: pulumi.Resource): pulumi.Output<string> {
   return pulumi.output(new Promise<string>((resolve) => void component.urn.apply(resolve)));
 }
 

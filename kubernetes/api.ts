@@ -148,7 +148,9 @@ export class KubernetesApi {
     of: { apiVersion: string; kind: string; namespace?: string },
     options: { labelSelector?: string } = {},
   ): Promise<KubernetesObject[]> {
-    return this.list<KubernetesObject>(of, { ...options, accept: METADATA_ONLY });
+    const items = await this.list<KubernetesObject>(of, { ...options, accept: METADATA_ONLY });
+    // In the list each says that it is a PartialObjectMetadata.
+    return items.map((item) => ({ ...item, apiVersion: of.apiVersion, kind: of.kind }));
   }
 
   async create<T = KubernetesObject>(

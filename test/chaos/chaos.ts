@@ -4,6 +4,7 @@ import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cacheFolder } from "../../toolchain/cache-folder.ts";
+import type { Checkpoints } from "../../toolchain/checkpoints.ts";
 import { start } from "../../toolchain/embedded-kubernetes/cluster.ts";
 import { soundFirmware } from "../builders/support.ts";
 import { TestProject } from "../e2e/test-project.ts";
@@ -16,6 +17,8 @@ import type { Kill, Report } from "./report.ts";
 export interface ChaosOptions {
   seed: number;
   kills: number;
+  /** When updates save their state: `end` is what a large fleet does (docs/large-fleets.md). */
+  checkpoints: Checkpoints;
   /** Folder of the embedded Kubernetes, which is killed. */
   clusterFolder: string;
   say(line: string): void;
@@ -37,6 +40,8 @@ type Target = keyof typeof TARGETS;
 /** A check whether an update would change anything takes as long as an update: not after each kill. */
 const CHECK_EVERY = 10;
 const FIRST_GUESS_MS = 6_000;
+/** How often the fleet changes again between a kill and the next update, so that nobody declares what was created. */
+const SECOND_THOUGHTS = 1 / 3;
 
 export async function runChaos(options: ChaosOptions): Promise<Report> {
   const started = Date.now();
@@ -51,6 +56,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     wentWell = true;
     return {
       seed: options.seed,
+      checkpoints: options.checkpoints,
       kills: run.kills,
       problems: run.problems,
       credentials: run.handedOut.count,
@@ -90,6 +96,7 @@ class ChaosRun {
 
   async bringUp(): Promise<void> {
     await mkdir(this.#temporary, { recursive: true, mode: 0o700 });
+    await this.#project.mustPulumi("config", "set", "edgeflock:checkpoints", this.#options.checkpoints);
     await this.#declare();
     await this.#update("the first update");
     await this.handedOut.look(this.#project);
@@ -109,6 +116,10 @@ class ChaosRun {
     }
     await start(this.#options.clusterFolder);
     await this.handedOut.look(this.#project);
+    if (this.#random.next() < SECOND_THOUGHTS) {
+      changes.push(this.#life.change());
+      await this.#declare();
+    }
     const took = await this.#update(`the update after kill ${number} (${target})`);
     await this.handedOut.look(this.#project);
     this.#usual = took;

@@ -12,6 +12,7 @@ export interface Kill {
 
 export interface Report {
   seed: number;
+  checkpoints: string;
   kills: Kill[];
   /** What did not hold; empty where all did. */
   problems: string[];
@@ -23,7 +24,7 @@ export interface Report {
 }
 
 export function renderReport(report: Report): string {
-  const { seed, kills, problems, credentials, tooLate, seconds } = report;
+  const { seed, checkpoints, kills, problems, credentials, tooLate, seconds } = report;
   const times = kills.map((kill) => kill.recoveredInMs / 1000).sort((a, b) => a - b);
   const at = (part: number) =>
     times[Math.min(times.length - 1, Math.floor(part * times.length))]?.toFixed(1) ?? "-";
@@ -32,7 +33,7 @@ export function renderReport(report: Report): string {
       ? "All held: converged, nothing more to do, no credential changed, no orphan, no stale lock, no file with a secret."
       : `${problems.length} did not hold:\n${problems.map((problem) => `  ${problem}`).join("\n")}`;
   return [
-    `${kills.length} kills with seed ${seed} in ${Math.round(seconds)} s (${tooLate} came too late and do not count)`,
+    `${kills.length} kills with seed ${seed}, state saved at ${checkpoints === "end" ? "the end" : "each step"}, in ${Math.round(seconds)} s (${tooLate} came too late and do not count)`,
     `  killed       ${counts(kills.map(({ target }) => target))}`,
     `  processes    ${counts(kills.flatMap(({ parts }) => parts)) || "none"}`,
     `  while        ${counts(kills.flatMap(({ changes }) => changes))}`,

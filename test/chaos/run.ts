@@ -2,7 +2,8 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { Checkpoints } from "../../toolchain/checkpoints.ts";
 import { reset } from "../../toolchain/embedded-kubernetes/cluster.ts";
 import { runChaos } from "./chaos.ts";
 import { renderReport } from "./report.ts";
@@ -18,20 +19,36 @@ const command = new Command("chaos")
   )
   .option("--seed <number>", "makes the same choices again", whole, Date.now() % 1_000_000_000)
   .option("--kills <number>", "how many", whole, 100)
+  .addOption(
+    new Option("--checkpoints <when>", "when updates save their state")
+      .choices(["each", "end"])
+      .default("each"),
+  )
   .option("--json", "print the report as JSON")
   .addHelpText(
     "after",
     "\nEach kill takes 15 to 40 seconds. What happens is told on stderr, the report on stdout.",
   );
 command.parse();
-const { seed, kills, json } = command.opts<{ seed: number; kills: number; json?: boolean }>();
+const { seed, kills, checkpoints, json } = command.opts<{
+  seed: number;
+  kills: number;
+  checkpoints: Checkpoints;
+  json?: boolean;
+}>();
 
 const parent = join(fileURLToPath(new URL("../..", import.meta.url)), ".edgeflock", "test-clusters");
 await mkdir(parent, { recursive: true });
 const clusterFolder = await mkdtemp(join(parent, "chaos-"));
 try {
   console.error(`chaos with seed ${seed}`);
-  const report = await runChaos({ seed, kills, clusterFolder, say: (line) => console.error(line) });
+  const report = await runChaos({
+    seed,
+    kills,
+    checkpoints,
+    clusterFolder,
+    say: (line) => console.error(line),
+  });
   console.log(json ? JSON.stringify(report, null, 2) : renderReport(report));
   if (report.problems.length > 0) process.exitCode = 1;
 } finally {

@@ -1,0 +1,87 @@
+// A value that an output will have: worked on at once where it is there already, else through the output. Of thousands
+// of devices each output costs promises, sets and closures; most of what they derive from is known before the first.
+// Touches nothing.
+import * as pulumi from "@pulumi/pulumi";
+
+/** What we need of the SDK's own implementation of an output. */
+interface OutputInternals {
+  promise(withUnknowns: boolean): Promise<unknown>;
+}
+
+const all = new WeakMap<object, Eventually<unknown>>();
+
+/** The same for the same output. */
+export function eventually<T>(output: pulumi.Output<T>): Eventually<T> {
+  const before = all.get(output) as Eventually<T> | undefined;
+  if (before) return before;
+  const made = Eventually.of(output);
+  all.set(output, made as Eventually<unknown>);
+  return made;
+}
+
+export class Eventually<T> {
+  #known: { value: T } | undefined;
+  readonly #output: () => pulumi.Output<T>;
+  #looked: pulumi.Output<void> | undefined;
+
+  private constructor(known: { value: T } | undefined, output: () => pulumi.Output<T>) {
+    this.#known = known;
+    this.#output = output;
+  }
+
+  /** Use {@link eventually}, which asks an output once. */
+  static of<T>(output: pulumi.Output<T>): Eventually<T> {
+    const made = new Eventually<T>(undefined, () => output);
+    made.#looked = output.apply((value) => {
+      made.#known = { value };
+    });
+    return made;
+  }
+
+  /** Of several; known when all are. */
+  static all<R extends Record<string, unknown>>(parts: { [K in keyof R]: Eventually<R[K]> }): Eventually<R> {
+    const entries = Object.entries(parts) as [string, Eventually<unknown>][];
+    const known = entries.every(([, part]) => part.#known !== undefined)
+      ? { value: Object.fromEntries(entries.map(([key, part]) => [key, part.#known!.value])) as R }
+      : undefined;
+    return new Eventually<R>(
+      known,
+      () =>
+        pulumi.output(
+          Object.fromEntries(entries.map(([key, part]) => [key, part.output])),
+        ) as unknown as pulumi.Output<R>,
+    );
+  }
+
+  map<U>(work: (value: T) => U): Eventually<U> {
+    if (this.#known) {
+      const value = work(this.#known.value);
+      return new Eventually<U>({ value }, () => pulumi.output(value) as unknown as pulumi.Output<U>);
+    }
+    const output = this.#output().apply(work) as unknown as pulumi.Output<U>;
+    return new Eventually<U>(undefined, () => output);
+  }
+
+  get output(): pulumi.Output<T> {
+    return this.#output();
+  }
+
+  /** As an input that is shown, though what it derives from is secret. */
+  plain(): pulumi.Input<T> {
+    return this.#known ? this.#known.value : pulumi.unsecret(this.#output());
+  }
+
+  /** As an input that is kept secret. */
+  secret(): pulumi.Output<T> {
+    return pulumi.secret(
+      this.#known ? (this.#known.value as pulumi.Input<T>) : this.#output(),
+    ) as pulumi.Output<T>;
+  }
+
+  /** Resolves when it is known, or known to stay unknown, as in a preview; what fails is the engine's to report. */
+  async settled(): Promise<void> {
+    if (this.#known) return;
+    const looked = this.#looked ?? this.#output();
+    await (looked as unknown as OutputInternals).promise(true).catch(() => {});
+  }
+}
