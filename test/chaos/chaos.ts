@@ -10,7 +10,7 @@ import { soundFirmware } from "../builders/support.ts";
 import { TestProject } from "../e2e/test-project.ts";
 import { allFiles, filesWith, HandedOut, leftLocks, secretValues, strayObjects } from "./checks.ts";
 import { FleetLife } from "./fleet-life.ts";
-import { family, kill, killAll, type Part, partOf, runningBuilders } from "./processes.ts";
+import { family, kill, killAll, leftBuilders, type Part, partOf } from "./processes.ts";
 import { Random } from "./random.ts";
 import type { Kill, Report } from "./report.ts";
 
@@ -145,7 +145,7 @@ class ChaosRun {
     );
     this.#note(
       number,
-      runningBuilders().map(({ command }) => `the builder ${command} still runs`),
+      leftBuilders().map(({ command }) => `the builder ${command} still runs`),
     );
     const values = await secretValues(this.#project, this.#life);
     const folders = [join(this.#project.folder, ".edgeflock"), join(cacheFolder(), "work")];

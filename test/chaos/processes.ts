@@ -55,9 +55,15 @@ function isBuilder(pid: number): boolean {
   }
 }
 
-/** Builders that still run, of the given cache or any. */
-export function runningBuilders(): Process[] {
-  return allProcesses().filter(({ pid }) => isBuilder(pid));
+/** Builders that still run though who started them is gone; those of other updates on this machine are not ours. */
+export function leftBuilders(): Process[] {
+  const all = new Map(allProcesses().map((process) => [process.pid, process]));
+  const isLeft = (process: Process): boolean => {
+    const parent = all.get(process.parent);
+    if (parent === undefined || parent.pid === 1) return true;
+    return isBuilder(parent.pid) && isLeft(parent);
+  };
+  return [...all.values()].filter((process) => isBuilder(process.pid) && isLeft(process));
 }
 
 export function kill(pid: number): void {
