@@ -3,6 +3,7 @@ import type { OfficialFile } from "./download.ts";
 import { ETCD, KUBERNETES, PULUMI } from "./versions.ts";
 
 export interface OfficialTool extends OfficialFile {
+  checksums: string;
   /** Programs inside of a .tar.gz that are kept, as patterns of their file names; absent: the file is the program. */
   keep?: RegExp;
 }

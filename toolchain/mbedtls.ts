@@ -1,0 +1,122 @@
+// Mbed TLS for firmware that runs on this host: its sources from the crate registry, compiled once into the cache.
+// Uses the network, starts the compiler, touches the cache folder and a temporary one.
+import { createHash } from "node:crypto";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tar from "tar";
+import { VisibleError } from "../model/visible-error.ts";
+import { cacheEntry, contentKey } from "./cache-entry.ts";
+import { download } from "./download.ts";
+import type { Progress } from "./progress.ts";
+import { quiet } from "./progress.ts";
+import { runCommand } from "./run-command.ts";
+import { MBEDTLS } from "./versions.ts";
+
+export interface MbedtlsOptions {
+  /** The C++ compiler as the first words of a command line; it compiles C too. */
+  compiler: string[];
+  /** What the compiler is, for the cache. */
+  identity: string;
+  /** Path of the header that says which parts are compiled (`MBEDTLS_CONFIG_FILE`). */
+  config: string;
+  progress?: Progress;
+  signal?: AbortSignal;
+}
+
+export interface Mbedtls {
+  version: string;
+  /** Folder of its headers and of the configuration, `mbedtls_config.h`. */
+  include: string;
+  /** What code that includes its headers is compiled with. */
+  flags: string[];
+  /** Object files of all of it; a linker that drops unused sections keeps what is needed. */
+  objects: string[];
+}
+
+/** No paths and no times in the objects. */
+const COMPILE = ["-x", "c", "-std=c99", "-O2", "-ffunction-sections", "-fdata-sections", "-I", "include"];
+const MBEDTLS_CONFIG = '-DMBEDTLS_CONFIG_FILE="mbedtls_config.h"';
+
+/** @throws VisibleError where the registry cannot be reached, or the compiler refuses */
+export async function mbedtls(options: MbedtlsOptions): Promise<Mbedtls> {
+  const config = await readFile(options.config);
+  const digest = createHash("sha256").update(config).digest("hex");
+  const key = contentKey(MBEDTLS.crate, digest, options.identity, COMPILE.join(" "));
+  const folder = await cacheEntry(
+    join("mbedtls", `${MBEDTLS.version}-${key}`),
+    (into) => make(into, options),
+    {
+      what: `Mbed TLS ${MBEDTLS.version}`,
+      ...(options.progress && { progress: options.progress }),
+      signal: options.signal,
+    },
+  );
+  const objects = (await readdir(folder)).filter((name) => name.endsWith(".o")).sort();
+  return {
+    version: MBEDTLS.version,
+    include: join(folder, "include"),
+    flags: ["-isystem", join(folder, "include"), MBEDTLS_CONFIG],
+    objects: objects.map((name) => join(folder, name)),
+  };
+}
+
+async function make(into: string, options: MbedtlsOptions): Promise<void> {
+  const progress = options.progress ?? quiet;
+  const scratch = await mkdtemp(join(tmpdir(), "edgeflock-mbedtls-"));
+  try {
+    await progress.step(`Downloading Mbed TLS ${MBEDTLS.version} (once)`, ({ note }) =>
+      fetchTo(scratch, options, note),
+    );
+    await cp(join(scratch, "include"), join(into, "include"), { recursive: true });
+    await cp(options.config, join(into, "include", "mbedtls_config.h"));
+    await cp(options.config, join(scratch, "include", "mbedtls_config.h"));
+    await progress.step(`Compiling Mbed TLS ${MBEDTLS.version} (once)`, ({ note }) =>
+      compile(scratch, into, options, note),
+    );
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function fetchTo(folder: string, options: MbedtlsOptions, note: (text: string) => void): Promise<void> {
+  const file = join(folder, "crate.tar.gz");
+  const { crate, version } = MBEDTLS;
+  try {
+    const url = `https://crates.invalid/${crate.replace(/-[^-]*$/, "")}/${crate}.crate`;
+    await download({ url, registry: true }, file, { signal: options.signal, note });
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw new VisibleError(
+      `Mbed TLS ${version}, which the native firmware speaks TLS with, cannot be had: ${(error as Error).message}.`,
+      {
+        hint: "It comes from the crate registry. EDGEFLOCK_DOWNLOAD_MIRROR names a mirror.",
+        cause: error,
+      },
+    );
+  }
+  await mkdir(folder, { recursive: true });
+  const wanted = new RegExp(`^${crate}/mbedtls/(include|library)/`);
+  await tar.x({ file, cwd: folder, strip: 2, filter: (path) => wanted.test(path) });
+}
+
+async function compile(
+  sources: string,
+  into: string,
+  { compiler, signal }: MbedtlsOptions,
+  note: (text: string) => void,
+): Promise<void> {
+  const names = (await readdir(join(sources, "library"))).filter((name) => name.endsWith(".c")).sort();
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let name = names[next++]; name; name = names[next++]) {
+      note(`${next} of ${names.length} files`);
+      const object = join(into, name.replace(/\.c$/, ".o"));
+      await runCommand([...compiler, ...COMPILE, MBEDTLS_CONFIG, "-c", join("library", name), "-o", object], {
+        cwd: sources,
+        ...(signal && { signal }),
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
