@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import { brokerPort, planDeviceConfig } from "../model/device-config.ts";
 import type { Place } from "../model/former-names.ts";
+import { deviceSubscriptions } from "../model/mqtt-access.ts";
 import { deviceTopic, mqttUsername } from "../model/names.ts";
 import { type ResolvedSetting, resolveSettings } from "../model/resolve.ts";
 import { type DeviceSpec, type DeviceSpecInput, deviceSpec } from "../model/schema.ts";
@@ -95,6 +96,7 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
   const { parent, owner, resourceName, cluster, labels, renamed } = of;
   const { name, spec, secrets } = checked;
   const deviceClass = cluster.registry.class(spec.deviceClassReference.name, name);
+  const groups = cluster.registry.groupLayers(labels).map((layer) => layer.name);
   cluster.registry.addDevice({
     name,
     original: renamed.original,
@@ -102,13 +104,14 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
       .filter(({ namespace }) => namespace === cluster.namespaceName)
       .map((place) => place.name),
     className: deviceClass.className,
-    groups: cluster.registry.groupLayers(labels).map((layer) => layer.name),
+    groups,
     credentials: spec.credentials,
   });
   cluster.setOriginal("Device", name, renamed.original);
   requireSecrets(secrets, "Device", name);
   const settings = resolved(cluster, deviceClass, labels, checked);
-  const input = stateInput(cluster, deviceClass, { name, original: renamed.original }, spec, settings);
+  const identity = { name, original: renamed.original, groups };
+  const input = stateInput(cluster, deviceClass, identity, spec, settings);
   const [rootKey, adopted] = [eventually(cluster.rootKey), eventually(cluster.adopted)];
   const state = Eventually.all({ rootKey, secrets: secretValues(settings, cluster), adopted }).map((known) =>
     visible(() => deviceState(input, known.secrets, known.rootKey, known.adopted)),
@@ -158,7 +161,7 @@ function resolved(
 function stateInput(
   cluster: DevicesCluster,
   deviceClass: DeviceClass,
-  { name: device, original }: { name: string; original: Place },
+  { name: device, original, groups }: { name: string; original: Place; groups: string[] },
   spec: Omit<DeviceSpec, "secrets">,
   settings: ResolvedSetting<SecretInput>[],
 ): DeviceStateInput {
@@ -167,7 +170,20 @@ function stateInput(
   // A board that was flashed before a rename goes by its old name until it is flashed again, so both stay.
   const username = mqttUsername(original.name, generation);
   const topic = deviceTopic(mqtt.topicRoot, original.name);
-  const identity = { device, className: deviceClass.className, topic, username, generation };
+  const subscriptions = deviceSubscriptions(mqtt.topicRoot, {
+    original: original.name,
+    className: deviceClass.className,
+    groups,
+    ...deviceClass.spec.mqtt,
+  });
+  const identity = {
+    device,
+    className: deviceClass.className,
+    topic,
+    subscriptions,
+    username,
+    generation,
+  };
   return {
     device,
     original,

@@ -20,6 +20,8 @@ export interface DeviceConfigInput<S> {
   };
   /** The device's own topic, `<topicRoot>/<device>`. */
   topic: string;
+  /** Topic filters that the device may read, as `deviceSubscriptions` gives them. */
+  subscriptions: readonly string[];
   username: string;
   /** Credential generation, from 1. */
   generation: number;
@@ -105,6 +107,14 @@ function ownEntries<S>(input: DeviceConfigInput<S>): PlannedEntry[] {
       secret: false,
       value: brokerPort(mqtt.broker),
     },
+    {
+      namespace: "mqtt",
+      key: "tls",
+      type: "u8",
+      from: cluster,
+      secret: false,
+      value: mqtt.broker.tls === false ? 0 : 1,
+    },
     text("mqtt", "username", input.username, device),
     {
       namespace: "mqtt",
@@ -115,6 +125,9 @@ function ownEntries<S>(input: DeviceConfigInput<S>): PlannedEntry[] {
       ref: MQTT_PASSWORD_REF,
     },
     text("mqtt", "topic", input.topic, cluster),
+    ...(input.subscriptions.length === 0
+      ? []
+      : [text("mqtt", "subscribe", input.subscriptions.join("\n"), device)]),
     ...(mqtt.ca === undefined ? [] : [text("mqtt", "ca", mqtt.ca, cluster)]),
   ];
 }

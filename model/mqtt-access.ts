@@ -47,6 +47,13 @@ export function deviceRights(topicRoot: string, device: DeviceRights): TopicRigh
   return [own, ...broadcasts.map((topic): TopicRight => ({ access: "read", topic }))];
 }
 
+/** What a device subscribes to: its own commands and the broadcasts, as its class allows. The topics of its rights. */
+export function deviceSubscriptions(topicRoot: string, device: DeviceRights): string[] {
+  const broadcasts = deviceRights(topicRoot, device).slice(1);
+  const commands = `${deviceTopic(topicRoot, device.original)}/${COMMAND_LEVEL}/#`;
+  return [...(device.commands ? [commands] : []), ...broadcasts.map(({ topic }) => topic)];
+}
+
 export function readerRights(topicRoot: string): TopicRight[] {
   return [{ access: "read", topic: `${topicRoot}/#` }];
 }
