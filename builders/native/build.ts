@@ -4,8 +4,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { VisibleError } from "../../model/visible-error.ts";
+import { cacheEntry, contentKey } from "../../toolchain/cache-entry.ts";
+import { type Mbedtls, mbedtls } from "../../toolchain/mbedtls.ts";
+import type { Progress } from "../../toolchain/progress.ts";
 import type { SensorRequest } from "../contract.ts";
 import { BUILD_HEADER, buildHeader } from "../esp32/build-header.ts";
 import { FLASHER_ARGS, writeFlasherArgs } from "../flasher-args.ts";
@@ -17,7 +20,18 @@ import {
   TABLE_OFFSET,
   writePartitionTable,
 } from "../partitions/index.ts";
+import { hashSourceTree } from "../source-tree.ts";
+import { COMPILE, COMPILER_VARIABLE, type HostCompiler, LINK } from "./compiler.ts";
 import { wrapHostExecutable } from "./host-executable.ts";
+
+/** Lines for whoever shows this builder's output. */
+const plainProgress: Progress = {
+  step: (title, work) => {
+    console.log(title);
+    return work({ note() {} });
+  },
+  say: (line) => console.log(line),
+};
 
 interface ClassFacts {
   chip: string;
@@ -27,14 +41,13 @@ interface ClassFacts {
   encryption?: { scheme: "hmac" | "flash" };
 }
 
-/** Strict, portable, and the same bytes each time: no paths, no times, no ids. */
-const COMPILE = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-ffunction-sections"];
-/** On Linux the executable needs nothing of the machine it runs on; elsewhere there is no static C library. */
-const LINK =
-  process.platform === "linux" ? ["-static", "-s", "-Wl,--build-id=none", "-Wl,--gc-sections"] : [];
+/** Those of the sources whose meaning a class decides: they include edgeflock_build.h. */
+const OF_CLASS = ["boards/native/main.cpp", "drivers/drivers.cpp"];
 
 async function main(): Promise<void> {
-  const compiler = JSON.parse(process.env.EDGEFLOCK_CXX ?? '["c++"]') as string[];
+  const compiler = hostCompiler();
+  // when an image is made, while there is a network
+  if (process.argv[2] === "--library-only") return void (await library(compiler, process.argv[3] ?? "."));
   const { version } = JSON.parse(await readFile("input/args.json", "utf8")) as { version: string };
   const facts = JSON.parse(await readFile("input/class.json", "utf8")) as ClassFacts;
   const executable = await compile(compiler, facts, version);
@@ -57,42 +70,80 @@ async function main(): Promise<void> {
   await writeFile(join("output", FLASHER_ARGS), writeFlasherArgs({ chip: facts.chip, ...settings, files }));
 }
 
+/** Builder.ts says which it found; in a container it is the image's own. */
+function hostCompiler(): HostCompiler {
+  const told = process.env[COMPILER_VARIABLE];
+  return told ? (JSON.parse(told) as HostCompiler) : { command: ["c++"], identity: "c++ of this image" };
+}
+
+function library(compiler: HostCompiler, source: string): Promise<Mbedtls> {
+  return mbedtls({
+    compiler: compiler.command,
+    identity: compiler.identity,
+    config: resolve(source, "boards", "native", "mbedtls_config.h"),
+    progress: plainProgress,
+  });
+}
+
 /** @returns the path of the executable */
-async function compile(compiler: string[], facts: ClassFacts, version: string): Promise<string> {
+async function compile(compiler: HostCompiler, facts: ClassFacts, version: string): Promise<string> {
   const objects = resolve("tmp", "objects");
   await mkdir(objects, { recursive: true });
   const header = { board: "native", chip: facts.chip, version, configLabel: facts.config.label };
   await writeFile(join(objects, BUILD_HEADER), buildHeader({ ...header, sensors: facts.sensors }));
+  const tls = await library(compiler, "input/source");
+  const common = await commonObjects(compiler, tls);
+  const own = await compileAll(compiler, OF_CLASS, objects, [...tls.flags, "-I", objects]);
+  console.log("linking");
+  const executable = join(objects, "firmware");
+  await run([...compiler.command, ...own, ...common, ...tls.objects, ...LINK, "-o", executable]);
+  return executable;
+}
+
+/** What all classes have in common is compiled once for each source tree, compiler and library. */
+async function commonObjects(compiler: HostCompiler, tls: Mbedtls): Promise<string[]> {
   const sources = (await readdir("input/source", { recursive: true }))
-    .filter((name) => /^(core|drivers|boards\/native)\/.*\.cpp$/.test(name))
+    .filter((name) => /^(core|drivers|boards\/native)\/.*\.cpp$/.test(name) && !OF_CLASS.includes(name))
     .sort();
-  const flags = [...COMPILE, `-ffile-prefix-map=${objects}=.`, "-I", objects, "-I", "."];
-  const jobs = sources.map((source) => ({
-    source,
-    object: join(objects, `${source.replaceAll("/", "-")}.o`),
-  }));
+  const key = contentKey(
+    await hashSourceTree("input/source"),
+    compiler.identity,
+    basename(dirname(tls.include)),
+    JSON.stringify([COMPILE, sources]),
+  );
+  const folder = await cacheEntry(
+    join("native-firmware", key),
+    async (into) => void (await compileAll(compiler, sources, into, tls.flags)),
+    { what: "the native firmware's objects", progress: plainProgress },
+  );
+  return sources.map((source) => join(folder, objectName(source)));
+}
+
+/** @returns the objects' paths */
+async function compileAll(
+  { command }: HostCompiler,
+  sources: readonly string[],
+  into: string,
+  flags: readonly string[],
+): Promise<string[]> {
   let next = 0;
   const worker = async (): Promise<void> => {
-    for (let job = jobs[next++]; job; job = jobs[next++]) {
-      console.log(`compiling ${job.source} (${jobs.indexOf(job) + 1} of ${jobs.length})`);
-      await run([...compiler, ...flags, "-c", job.source, "-o", job.object]);
+    for (let source = sources[next++]; source; source = sources[next++]) {
+      console.log(`compiling ${source} (${sources.indexOf(source) + 1} of ${sources.length})`);
+      await run([...command, ...COMPILE, ...flags, "-c", source, "-o", join(into, objectName(source))]);
     }
   };
   await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, worker));
-  console.log("linking");
-  const executable = join(objects, "firmware");
-  await run([...compiler, ...jobs.map(({ object }) => object), ...LINK, "-o", executable]);
-  return executable;
+  return sources.map((source) => join(into, objectName(source)));
 }
+
+const objectName = (source: string): string => `${source.replaceAll("/", "-")}.o`;
 
 async function run([program, ...args]: string[]): Promise<void> {
   // relative paths, so that no path of this machine gets into the objects
   const child = spawn(program!, args, { cwd: "input/source", stdio: ["ignore", "inherit", "inherit"] });
   const [code] = (await once(child, "exit")) as [number | null];
-  if (code !== 0) {
-    console.error(`${program} failed`);
-    process.exit(1);
-  }
+  if (code !== 0) throw new VisibleError(`${program} failed`);
 }
 
 main().catch((error: unknown) => {

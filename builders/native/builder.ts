@@ -4,18 +4,28 @@ import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { findCxx } from "../../toolchain/cxx.ts";
+import { MBEDTLS } from "../../toolchain/versions.ts";
 import { checkBuilderArgs, firmwareVersion } from "../builder-args.ts";
 import { builderFingerprint } from "../content-hash.ts";
 import type { BuildControl, BuildPlan, FirmwareBuilder, FirmwareRequest } from "../contract.ts";
 import { buildHeader } from "../esp32/build-header.ts";
 import { ownFirmware } from "../esp32/own-firmware.ts";
+import { COMPILER_VARIABLE, type HostCompiler } from "./compiler.ts";
 
 const TIME_LIMIT = 10 * 60 * 1000;
 
 const args = z.strictObject({ version: firmwareVersion.optional() });
 
-/** What builds.ts is told in its environment. */
-export const COMPILER_VARIABLE = "EDGEFLOCK_CXX";
+/** What build.ts needs to find the cache and to fetch what is not in it yet. */
+const CACHE_VARIABLES = [
+  "EDGEFLOCK_CACHE",
+  "EDGEFLOCK_DOWNLOAD_MIRROR",
+  "XDG_CACHE_HOME",
+  "HTTPS_PROXY",
+  "https_proxy",
+  "NODE_USE_ENV_PROXY",
+  "NODE_EXTRA_CA_CERTS",
+];
 
 export const nativeBuilder: FirmwareBuilder = {
   name: "native",
@@ -33,6 +43,7 @@ export const nativeBuilder: FirmwareBuilder = {
     });
     const firmware = await ownFirmware();
     const shared = [
+      "../../toolchain/mbedtls.ts",
       "../esp32/build-header.ts",
       "../partitions/ota-layout.ts",
       "../app-image.ts",
@@ -53,19 +64,30 @@ export const nativeBuilder: FirmwareBuilder = {
       ...(control.progress && { progress: control.progress }),
       signal: control.signal,
     });
+    const told: HostCompiler = { command: compiler.command, identity: compiler.identity };
     return {
       ...common,
       identity: {
         builder: `native ${await builderFingerprint(import.meta.url, shared)}`,
         toolchain: compiler.identity,
+        library: `Mbed TLS ${MBEDTLS.version}`,
         host: `${process.platform} ${process.arch}`,
       },
       run: {
         kind: "command",
         command: [process.execPath, join(dirname(module), `build${extname(module)}`)],
-        environment: { ...compiler.environment, [COMPILER_VARIABLE]: JSON.stringify(compiler.command) },
+        environment: { ...compiler.environment, ...passedOn(), [COMPILER_VARIABLE]: JSON.stringify(told) },
         timeLimit: TIME_LIMIT,
       },
     };
   },
 };
+
+function passedOn(): Record<string, string> {
+  return Object.fromEntries(
+    CACHE_VARIABLES.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}

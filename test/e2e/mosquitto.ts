@@ -22,19 +22,21 @@ export interface Tls {
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY = 86_400_000;
 
-/** A certificate for 127.0.0.1 that signs itself. */
-export async function loopbackCertificate(): Promise<Tls> {
+/** A certificate that signs itself. @param names its alternative names; default 127.0.0.1 */
+export async function loopbackCertificate(
+  names: { type: "ip" | "dns"; value: string }[] = [{ type: "ip", value: "127.0.0.1" }],
+): Promise<Tls> {
   const x509 = await import("@peculiar/x509");
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: "CN=127.0.0.1",
+    name: `CN=${names[0]?.value ?? "nobody"}`,
     notBefore: new Date(Date.now() - DAY),
     notAfter: new Date(Date.now() + DAY),
     signingAlgorithm: ALGORITHM,
     keys,
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.SubjectAlternativeNameExtension([{ type: "ip", value: "127.0.0.1" }]),
+      new x509.SubjectAlternativeNameExtension(names),
     ],
   });
   const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
@@ -181,7 +183,7 @@ export class Mosquitto {
   }
 
   async stop(): Promise<void> {
-    if (this.#process.exitCode !== null) return;
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = new Promise((resolve) => this.#process.once("exit", resolve));
     this.#process.kill("SIGTERM");
     await ended;

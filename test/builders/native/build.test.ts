@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -16,6 +16,7 @@ import {
   otaPartitions,
   warnAboutPartitionTable,
 } from "../../../builders/partitions/index.ts";
+import { cacheFolder } from "../../../toolchain/cache-folder.ts";
 import { esptoolCommand } from "../../../toolchain/python.ts";
 
 const REQUEST = { builder: { name: "native" }, chip: "esp32", config: { label: "cfg", size: 0x6000 } };
@@ -28,7 +29,12 @@ let firmware = "";
 
 async function buildWithCache(name: string): Promise<BuiltFirmware> {
   const before = process.env.EDGEFLOCK_CACHE;
+  const shared = join(cacheFolder(), "mbedtls");
+  await mkdir(shared, { recursive: true });
   process.env.EDGEFLOCK_CACHE = join(folder, name);
+  await mkdir(join(folder, name));
+  // compiled once for all; the firmware itself is built anew
+  await symlink(shared, join(folder, name, "mbedtls"));
   try {
     return await buildFirmware({ ...REQUEST, projectFolder: folder });
   } finally {

@@ -1,74 +1,27 @@
-// The firmware core under the compiler's sanitizers: reader and writer of NVS, partition tables, MD5.
-import { execFileSync, spawnSync } from "node:child_process";
+// The firmware core under the compiler's sanitizers: NVS, configuration files, MD5, MQTT, drivers.
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { globSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BUILD_HEADER, buildHeader } from "../../../builders/esp32/build-header.ts";
 import type { NvsEntry } from "../../../builders/nvs/entry.ts";
 import { generateNvs } from "../../../builders/nvs/generate.ts";
-import { findCxx } from "../../../toolchain/cxx.ts";
+import { HostFirmware } from "./host-firmware.ts";
 
-const SOURCES = fileURLToPath(new URL("../../../builders/esp32/firmware", import.meta.url));
 const HARNESS = fileURLToPath(new URL("harness", import.meta.url));
 const SIZE = 0x8000;
 
 let folder = "";
-let flags: string[] = [];
-let compiler: string[] = [];
-
-async function compile(name: string, ...words: string[]): Promise<string> {
-  const program = join(folder, name);
-  const [command, ...args] = compiler;
-  const common = [
-    "-std=c++17",
-    "-O1",
-    "-g",
-    "-Wall",
-    "-Wextra",
-    "-Wconversion",
-    "-Werror",
-    "-I",
-    SOURCES,
-    "-I",
-    folder,
-  ];
-  execFileSync(command!, [...args, ...common, ...flags, ...words, "-o", program], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  return program;
-}
-/** The core as objects, compiled once. */
-const core: string[] = [];
-
+let host: HostFirmware;
 let reader = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "edgeflock-test-"));
-  compiler = (await findCxx()).command;
-  await writeFile(
-    join(folder, BUILD_HEADER),
-    buildHeader({ board: "native", chip: "esp32", version: "test", configLabel: "cfg", sensors: [] }),
-  );
-  // a compiler without the sanitizers' libraries (Zig's) still tests everything else
-  const wanted = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-  await writeFile(join(folder, "probe.cpp"), "int main() { return 0; }");
-  const [command, ...args] = compiler;
-  const probe = spawnSync(command!, [
-    ...args,
-    ...wanted,
-    join(folder, "probe.cpp"),
-    "-o",
-    join(folder, "probe"),
-  ]);
-  if (probe.status === 0) flags = wanted;
-  const sources = globSync(join(SOURCES, "core/*.cpp"));
-  for (const source of sources) core.push(await compile(`${basename(source)}.o`, "-c", source));
-  reader = await compile("firmware", ...core, ...globSync(join(SOURCES, "boards/native/*.cpp")));
-}, 300_000);
+  host = await HostFirmware.compile(folder);
+  reader = await host.firmware();
+}, 900_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 interface Read {
@@ -201,7 +154,7 @@ describe("the firmware's NVS reader", () => {
 
 describe("the firmware's NVS writer", () => {
   it("survives a power cut at every single write", async () => {
-    const program = await compile("power-cut", ...core, join(HARNESS, "power_cut.cpp"));
+    const program = await host.program(join(HARNESS, "power_cut.cpp"));
     const { status, stdout, stderr } = spawnSync(program, { encoding: "utf8" });
     expect({ status, stderr, stdout }).toMatchObject({
       status: 0,
@@ -214,7 +167,7 @@ describe("the firmware's NVS writer", () => {
 
 describe("the firmware's MD5", () => {
   it("is MD5, at every length around its blocks", async () => {
-    const program = await compile("md5", ...core, join(HARNESS, "md5_main.cpp"));
+    const program = await host.program(join(HARNESS, "md5_main.cpp"));
     for (const length of [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 3040]) {
       const bytes = Buffer.alloc(length, length);
       expect(spawnSync(program, { input: bytes, encoding: "utf8" }).stdout).toBe(
@@ -222,4 +175,30 @@ describe("the firmware's MD5", () => {
       );
     }
   }, 60_000);
+});
+
+describe("a configuration that comes as a file", () => {
+  it("is in NVS or still a file, whole, after a power cut at any write of its move", async () => {
+    const program = await host.program(join(HARNESS, "file_power_cut.cpp"));
+    const { status, stdout, stderr } = spawnSync(program, { encoding: "utf8" });
+    expect({ status, stderr, stdout }).toMatchObject({
+      status: 0,
+      stderr: "",
+      stdout: expect.stringMatching(/^\d+ cuts/),
+    });
+    expect(Number.parseInt(stdout, 10)).toBeGreaterThan(50);
+  }, 300_000);
+});
+
+describe("the firmware's parts", () => {
+  it("keep what they promise: CSV, MQTT, waits, topics, settings, drivers, the life of a device", async () => {
+    const program = await host.program(join(HARNESS, "parts.cpp"));
+    const { status, stdout, stderr } = spawnSync(program, { encoding: "utf8" });
+    expect({ status, stdout, stderr }).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(/^\d+ checks\n$/),
+      stderr: "",
+    });
+    expect(Number.parseInt(stdout, 10)).toBeGreaterThan(100);
+  }, 300_000);
 });

@@ -1,40 +1,40 @@
 // The NVS reader of the native firmware, compiled for this host, reads what our generator makes to the same values.
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BUILD_HEADER, buildHeader } from "../../../builders/esp32/build-header.ts";
+import { parseAppImage } from "../../../builders/app-image.ts";
+import { unpackArchive } from "../../../builders/artifact-archive.ts";
+import { buildFirmware } from "../../../builders/build-firmware.ts";
+import { hostExecutable } from "../../../builders/native/host-executable.ts";
 import { generateNvs, type NvsEntry } from "../../../builders/nvs/generate.ts";
-import { findCxx } from "../../../toolchain/cxx.ts";
 import { validEntries } from "./support/damage.ts";
 
 const run = promisify(execFile);
-const SOURCES = fileURLToPath(new URL("../../../builders/esp32/firmware/", import.meta.url));
 const IMAGES = 200;
 
 let folder: string;
 let reader: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "edgeflock-cpp-reader-"));
-  reader = await compile(folder);
+  reader = await firmware(folder);
 }, 240_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function compile(into: string): Promise<string> {
-  const { command, environment } = await findCxx();
-  const header = { board: "native", chip: "esp32", version: "test", configLabel: "cfg", sensors: [] };
-  writeFileSync(join(into, BUILD_HEADER), buildHeader(header));
-  const sources = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((name) =>
-    /^(core|drivers|boards\/native)\/.*\.cpp$/.test(name),
-  );
+async function firmware(into: string): Promise<string> {
+  const { archive } = await buildFirmware({
+    builder: { name: "native" },
+    chip: "esp32",
+    config: { label: "cfg", size: 0x6000 },
+    projectFolder: into,
+  });
   const program = join(into, "firmware");
-  const [compiler, ...first] = command;
-  const args = [...first, "-std=c++17", "-O1", "-I", into, "-I", ".", ...sources, "-o", program];
-  await run(compiler!, args, { cwd: SOURCES, env: { ...process.env, ...environment } });
+  writeFileSync(program, hostExecutable(parseAppImage(unpackArchive(archive).get("firmware.bin")!)), {
+    mode: 0o755,
+  });
   return program;
 }
 

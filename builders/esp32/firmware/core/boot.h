@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <string>
 
-#include "flash.h"
-#include "identity.h"
-#include "nvs_reader.h"
-#include "partition_table.h"
+#include "core/flash.h"
+#include "core/identity.h"
+#include "core/nvs_reader.h"
+#include "core/partition_table.h"
 
 namespace edgeflock {
 

@@ -25,4 +25,7 @@ inline void writeU32(uint8_t *at, uint32_t value) {
 /// usual inversion, so that "123456789" gives 0xD202D277. `previous` continues an earlier call.
 uint32_t nvsCrc32(const uint8_t *data, size_t length, uint32_t previous = 0xFFFFFFFF);
 
+/// CRC-32 as zlib has it.
+inline uint32_t zlibCrc32(const uint8_t *data, size_t length) { return nvsCrc32(data, length, 0); }
+
 }  // namespace edgeflock

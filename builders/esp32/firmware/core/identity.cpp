@@ -1,4 +1,4 @@
-#include "identity.h"
+#include "core/identity.h"
 
 namespace edgeflock {
 

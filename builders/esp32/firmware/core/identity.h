@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "nvs_reader.h"
+#include "core/nvs_reader.h"
 
 namespace edgeflock {
 

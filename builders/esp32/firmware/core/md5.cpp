@@ -1,10 +1,10 @@
-#include "md5.h"
+#include "core/md5.h"
 
 #include <cmath>
 #include <cstring>
 #include <vector>
 
-#include "bytes.h"
+#include "core/bytes.h"
 
 namespace edgeflock {
 namespace {

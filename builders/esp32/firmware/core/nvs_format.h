@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "bytes.h"
+#include "core/bytes.h"
 
 namespace edgeflock {
 

@@ -1,4 +1,4 @@
-#include "nvs_items.h"
+#include "core/nvs_items.h"
 
 #include <algorithm>
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "nvs_format.h"
+#include "core/nvs_format.h"
 
 namespace edgeflock {
 

@@ -1,11 +1,11 @@
-#include "nvs_reader.h"
+#include "core/nvs_reader.h"
 
 #include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
-#include "nvs_items.h"
+#include "core/nvs_items.h"
 
 namespace edgeflock {
 namespace {

@@ -1,29 +1,53 @@
-#include "nvs_store.h"
+#include "core/nvs_store.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 
-#include "nvs_items.h"
-#include "nvs_reader.h"
+#include "core/nvs_items.h"
 
 namespace edgeflock {
 namespace {
 
 using RawEntry = std::array<uint8_t, kNvsEntrySize>;
 
-RawEntry makeEntry(uint8_t space, NvsType type, const std::string &key, uint32_t value, size_t width) {
+/// With nothing in its last eight bytes and no checksum yet.
+RawEntry makeHeader(uint8_t space, NvsType type, size_t span, uint8_t chunk, const std::string &key) {
   RawEntry entry;
   entry.fill(0xFF);
   entry[0] = space;
   entry[1] = static_cast<uint8_t>(type);
-  entry[2] = 1;
-  entry[3] = kChunkNone;
+  entry[2] = static_cast<uint8_t>(span);
+  entry[3] = chunk;
   std::memset(&entry[8], 0, 16);
   std::memcpy(&entry[8], key.data(), std::min<size_t>(key.size(), 15));
-  for (size_t byte = 0; byte < width; byte++) entry[24 + byte] = static_cast<uint8_t>(value >> (8 * byte));
-  writeU32(&entry[4], entryCrc(entry.data()));
   return entry;
+}
+
+void sign(uint8_t *entry) { writeU32(entry + 4, entryCrc(entry)); }
+
+RawEntry makeInteger(uint8_t space, NvsType type, const std::string &key, uint64_t bits) {
+  RawEntry entry = makeHeader(space, type, 1, kChunkNone, key);
+  for (size_t byte = 0; byte < integerWidth(type); byte++) entry[24 + byte] = static_cast<uint8_t>(bits >> (8 * byte));
+  sign(entry.data());
+  return entry;
+}
+
+size_t spanFor(size_t size) { return 1 + (size + kNvsEntrySize - 1) / kNvsEntrySize; }
+
+/// A string or a piece of a blob with its data behind it.
+std::vector<uint8_t> makeSized(uint8_t space, NvsType type, uint8_t chunk, const std::string &key,
+                               const std::string &bytes) {
+  const size_t span = spanFor(bytes.size());
+  const RawEntry header = makeHeader(space, type, span, chunk, key);
+  std::vector<uint8_t> all(span * kNvsEntrySize, 0xFF);
+  std::copy(header.begin(), header.end(), all.begin());
+  all[24] = static_cast<uint8_t>(bytes.size());
+  all[25] = static_cast<uint8_t>(bytes.size() >> 8);
+  std::copy(bytes.begin(), bytes.end(), all.begin() + kNvsEntrySize);
+  writeU32(&all[28], nvsCrc32(all.data() + kNvsEntrySize, bytes.size()));
+  sign(all.data());
+  return all;
 }
 
 bool isBlank(const uint8_t *bytes, size_t length) {
@@ -32,6 +56,18 @@ bool isBlank(const uint8_t *bytes, size_t length) {
 
 bool isWhole(const NvsPage &page, size_t index) {
   return page.entryState(index) == kEntryWritten && entryCrc(page.entry(index)) == readU32(page.entry(index) + 4);
+}
+
+/// Whole, with all the entries that it takes, and with the data that its checksum speaks of.
+bool isComplete(const NvsPage &page, size_t index) {
+  if (!isWhole(page, index)) return false;
+  const uint8_t *entry = page.entry(index);
+  const size_t span = entry[2];
+  if (span == 0 || index + span > kNvsEntriesPerPage) return false;
+  for (size_t more = 1; more < span; more++) {
+    if (page.entryState(index + more) != kEntryWritten) return false;
+  }
+  return true;
 }
 
 /// Entries that this one takes, itself included; never reaching beyond the page.
@@ -111,39 +147,97 @@ void NvsStore::repair() {
     startPage(blank.front());
     moveEntries(freeing, blank.front());
   }
-  const size_t active = newestPage(kPageActive);
-  if (active == pageCount()) return;
-  for (size_t index = 0; index < kNvsEntriesPerPage; index++) {
-    // written, but the map does not say so yet: the power went between the two
-    const bool unmapped = page(active).entryState(index) == kEntryEmpty;
-    if (unmapped && !isBlank(page(active).entry(index), kNvsEntrySize)) setEntryState(active, index, kEntryErased);
+  for (size_t number = 0; number < pageCount(); number++) {
+    if (page(number).isInUse()) mendEntries(number);
   }
 }
 
+/// Marks what a power cut left half written as erased.
+void NvsStore::mendEntries(size_t number) {
+  for (size_t index = 0; index < kNvsEntriesPerPage;) {
+    const uint8_t state = page(number).entryState(index);
+    // written, but the map does not say so yet: the power went between the two
+    const bool unmapped = state == kEntryEmpty && !isBlank(page(number).entry(index), kNvsEntrySize);
+    const bool torn = state == kEntryWritten && !isComplete(page(number), index);
+    if (unmapped || torn) setEntryState(number, index, kEntryErased);
+    index += state == kEntryWritten && !torn ? spanOf(page(number), index) : 1;
+  }
+}
+
+NvsContents NvsStore::read() const { return readNvs(pageBytes(0), size_); }
+
+bool NvsStore::clear() {
+  for (size_t number = 0; number < pageCount(); number++) {
+    if (!isBlank(pageBytes(number), kNvsPageSize)) erasePage(number);
+  }
+  return blankPages().size() == pageCount();
+}
+
 uint32_t NvsStore::get(const std::string &space, const std::string &key, uint32_t fallback) const {
-  const NvsContents contents = readNvs(pageBytes(0), size_);
+  const NvsContents contents = read();
   const NvsValue *value = contents.find(space, key);
   return value != nullptr && value->type == NvsType::u32 ? static_cast<uint32_t>(value->bits) : fallback;
 }
 
-bool NvsStore::put(const std::string &space, const std::string &key, uint32_t value) {
+bool NvsStore::put(const std::string &space, const std::string &key, uint32_t number) {
+  NvsValue value;
+  value.space = space;
+  value.key = key;
+  value.type = NvsType::u32;
+  value.bits = number;
+  return put(value);
+}
+
+bool NvsStore::put(const NvsValue &value) {
   if (pageCount() < 3) return false;
   uint8_t index = 0;
-  if (!namespaceIndex(space, index)) return false;
-  if (!append(makeEntry(index, NvsType::u32, key, value, 4).data())) return false;
+  if (!namespaceIndex(value.space, index)) return false;
+  if (integerWidth(value.type) > 0) {
+    if (!append(makeInteger(index, value.type, value.key, value.bits).data())) return false;
+  } else if (value.type == NvsType::string) {
+    const std::string text = value.bytes + '\0';
+    if (spanFor(text.size()) > kNvsEntriesPerPage) return false;
+    const std::vector<uint8_t> all = makeSized(index, NvsType::string, kChunkNone, value.key, text);
+    if (!append(all.data(), spanFor(text.size()))) return false;
+  } else {
+    return putBlob(index, value);
+  }
+  eraseOlder(index, value.key);
+  return true;
+}
 
-  // All older entries of the key go; the newest stays.
+/// Its pieces first, then the index that makes a blob of them.
+bool NvsStore::putBlob(uint8_t space, const NvsValue &value) {
+  constexpr size_t kLongestPiece = (kNvsEntriesPerPage - 1) * kNvsEntrySize;
+  const size_t count = std::max<size_t>(1, (value.bytes.size() + kLongestPiece - 1) / kLongestPiece);
+  if (count > 127) return false;
+  for (size_t piece = 0; piece < count; piece++) {
+    const std::string bytes = value.bytes.substr(piece * kLongestPiece, kLongestPiece);
+    const auto chunk = static_cast<uint8_t>(piece);
+    const std::vector<uint8_t> all = makeSized(space, NvsType::blobData, chunk, value.key, bytes);
+    if (!append(all.data(), spanFor(bytes.size()))) return false;
+  }
+  RawEntry entry = makeHeader(space, NvsType::blobIndex, 1, kChunkNone, value.key);
+  writeU32(&entry[24], static_cast<uint32_t>(value.bytes.size()));
+  entry[28] = static_cast<uint8_t>(count);
+  entry[29] = 0;
+  sign(entry.data());
+  return append(entry.data());
+}
+
+/// All older entries of the key go; the newest stays.
+void NvsStore::eraseOlder(uint8_t space, const std::string &key) {
   std::vector<std::string> ignored;
   const NvsItems found = collectNvsItems(pageBytes(0), size_, ignored);
   const NvsItem *newest = nullptr;
   for (const NvsItem &item : found.items) {
-    if (item.header.namespaceIndex != index || item.header.key != key) continue;
+    if (item.header.namespaceIndex != space || item.header.key != key) continue;
     if (newest != nullptr) {
-      for (size_t at = 0; at < newest->header.span; at++) setEntryState(newest->page, newest->index + at, kEntryErased);
+      // the header last: what is without it is erased, whatever follows
+      for (size_t at = newest->header.span; at-- > 0;) setEntryState(newest->page, newest->index + at, kEntryErased);
     }
     newest = &item;
   }
-  return true;
 }
 
 bool NvsStore::namespaceIndex(const std::string &space, uint8_t &index) {
@@ -156,25 +250,25 @@ bool NvsStore::namespaceIndex(const std::string &space, uint8_t &index) {
   for (unsigned candidate = 1; candidate < 255; candidate++) {
     index = static_cast<uint8_t>(candidate);
     if (found.namespaces.count(index) == 0) {
-      return append(makeEntry(0, NvsType::u8, space, index, 1).data());
+      return append(makeInteger(0, NvsType::u8, space, index).data());
     }
   }
   return false;
 }
 
-bool NvsStore::append(const uint8_t *entry) {
+bool NvsStore::append(const uint8_t *entry, size_t span) {
   size_t active = newestPage(kPageActive);
-  if (active == pageCount() || firstFreeEntry(active) == kNvsEntriesPerPage) {
+  // a page that was moved to make room may be as full as before: then the next one is moved
+  for (size_t tries = 0; active == pageCount() || firstFreeEntry(active) + span > kNvsEntriesPerPage; tries++) {
+    if (tries == pageCount()) return false;
     if (active != pageCount()) setPageState(active, kPageFull);
     if (!makeRoom()) return false;
     active = newestPage(kPageActive);
   }
-  if (active == pageCount()) return false;
   const size_t index = firstFreeEntry(active);
-  if (index == kNvsEntriesPerPage) return false;
   const size_t at = offset_ + active * kNvsPageSize + kNvsFirstEntry + index * kNvsEntrySize;
-  if (!flash_.program(at, entry, kNvsEntrySize)) return false;
-  setEntryState(active, index, kEntryWritten);
+  if (!flash_.program(at, entry, span * kNvsEntrySize)) return false;
+  for (size_t more = 0; more < span; more++) setEntryState(active, index + more, kEntryWritten);
   return true;
 }
 
@@ -215,7 +309,7 @@ bool NvsStore::makeRoom() {
 void NvsStore::moveEntries(size_t from, size_t to) {
   size_t target = 0;
   for (size_t index = 0; index < kNvsEntriesPerPage;) {
-    if (!isWhole(page(from), index)) {
+    if (!isComplete(page(from), index)) {
       index++;
       continue;
     }

@@ -1,4 +1,4 @@
-// Writes integers into an NVS partition as the NVS library does: entries are appended, old ones marked
+// Writes values into an NVS partition as the NVS library does: entries are appended, old ones marked
 // erased, full pages moved with one page in reserve. What a power cut interrupts is mended at the next start.
 // Portable.
 #pragma once
@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "flash.h"
-#include "nvs_format.h"
+#include "core/flash.h"
+#include "core/nvs_format.h"
+#include "core/nvs_reader.h"
 
 namespace edgeflock {
 
@@ -26,6 +27,12 @@ class NvsStore {
 
   /// @return false where the partition has no room left or is too small.
   bool put(const std::string &space, const std::string &key, uint32_t value);
+  /// An integer or a string takes the place of an older one; a blob must be new.
+  bool put(const NvsValue &value);
+
+  NvsContents read() const;
+  /// Erases all of it.
+  bool clear();
 
  private:
   const uint8_t *pageBytes(size_t page) const;
@@ -43,7 +50,11 @@ class NvsStore {
   bool makeRoom();
   void moveEntries(size_t from, size_t to);
   size_t firstFreeEntry(size_t page) const;
-  bool append(const uint8_t *entry);
+  /// An entry with what follows it, `span` entries of 32 bytes; never over the end of a page.
+  bool append(const uint8_t *entry, size_t span = 1);
+  bool putBlob(uint8_t space, const NvsValue &value);
+  void eraseOlder(uint8_t space, const std::string &key);
+  void mendEntries(size_t page);
   bool namespaceIndex(const std::string &space, uint8_t &index);
 
   Flash &flash_;

@@ -1,9 +1,9 @@
-#include "partition_table.h"
+#include "core/partition_table.h"
 
 #include <cstring>
 
-#include "bytes.h"
-#include "md5.h"
+#include "core/bytes.h"
+#include "core/md5.h"
 
 namespace edgeflock {
 namespace {
@@ -30,9 +30,9 @@ Partition readEntry(const uint8_t *entry) {
 
 }  // namespace
 
-const Partition *PartitionTable::findNvs(const std::string &label) const {
+const Partition *PartitionTable::find(const std::string &label, uint8_t subtype) const {
   for (const Partition &partition : partitions) {
-    if (partition.type == kPartitionTypeData && partition.subtype == kPartitionSubtypeNvs &&
+    if (partition.type == kPartitionTypeData && partition.subtype == subtype &&
         partition.label == label) {
       return &partition;
     }

@@ -12,6 +12,8 @@ namespace edgeflock {
 constexpr size_t kPartitionTableOffset = 0x8000;
 constexpr uint8_t kPartitionTypeData = 0x01;
 constexpr uint8_t kPartitionSubtypeNvs = 0x02;
+/// ESP-IDF's "undefined": raw data, where a configuration comes as a file.
+constexpr uint8_t kPartitionSubtypeRaw = 0x06;
 
 struct Partition {
   std::string label;
@@ -27,8 +29,8 @@ struct PartitionTable {
   /// Why the table cannot be used; empty for a good one.
   std::string problem;
 
-  /// A partition of type data and subtype nvs, or nullptr.
-  const Partition *findNvs(const std::string &label) const;
+  /// A partition of type data, or nullptr.
+  const Partition *find(const std::string &label, uint8_t subtype) const;
 };
 
 /// Reads the table of a flash of `size` bytes; checks magic, MD5 and that each partition lies in the flash.

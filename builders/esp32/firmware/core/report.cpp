@@ -1,8 +1,8 @@
-#include "report.h"
+#include "core/report.h"
 
 #include <cstdio>
 
-#include "text.h"
+#include "core/text.h"
 
 namespace edgeflock {
 namespace {

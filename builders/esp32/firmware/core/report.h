@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "boot.h"
+#include "core/boot.h"
 
 namespace edgeflock {
 

@@ -1,12 +1,10 @@
 // Cuts the power after each single write to a flash, while a counter is kept in NVS, and checks after every cut
 // that the next start finds the counter as it was before or after the write that was cut. Exits 1 with a line if not.
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <vector>
 
 #include "core/nvs_reader.h"
 #include "core/nvs_store.h"
+#include "cut_flash.h"
 
 using namespace edgeflock;
 
@@ -14,37 +12,6 @@ namespace {
 
 constexpr size_t kPages = 3;
 constexpr size_t kSize = kPages * kSectorSize;
-
-/// Obeys until its writes are used up; the write on which the power goes is done by half.
-class CutFlash : public Flash {
- public:
-  explicit CutFlash(long writes) : bytes_(kSize, 0xFF), left_(writes) {}
-  size_t size() const override { return kSize; }
-  const uint8_t *data() const override { return bytes_.data(); }
-  bool program(size_t offset, const uint8_t *bytes, size_t length) override {
-    if (offset > kSize || length > kSize - offset) std::abort();
-    const size_t done = spend(length);
-    for (size_t at = 0; at < done; at++) bytes_[offset + at] &= bytes[at];
-    return true;
-  }
-  bool eraseSector(size_t offset) override {
-    if (offset % kSectorSize != 0 || offset >= kSize) std::abort();
-    std::memset(&bytes_[offset], 0xFF, spend(kSectorSize));
-    return true;
-  }
-  void restorePower() { left_ = -1; }
-  bool isOff() const { return left_ == 0; }
-
- private:
-  size_t spend(size_t length) {
-    if (left_ < 0) return length;
-    if (left_ == 0) return 0;
-    left_--;
-    return left_ == 0 ? length / 2 : length;
-  }
-  std::vector<uint8_t> bytes_;
-  long left_;
-};
 
 int fail(long cut, const char *what, uint32_t expected, uint32_t found) {
   std::printf("power cut at write %ld: %s: expected %u or one more, found %u\n", cut, what, expected, found);
@@ -57,7 +24,7 @@ int main() {
   constexpr uint32_t kCounts = 420;  // more than all pages hold: several turnovers
   long cut = 1;
   for (;; cut++) {
-    CutFlash flash(cut);
+    CutFlash flash(kSize, cut);
     NvsStore store(flash, 0, kSize);
     store.put("other", "kept", 77);
     const bool keptIsThere = !flash.isOff();

@@ -1,4 +1,4 @@
-#include "flash_file.h"
+#include "boards/native/flash_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

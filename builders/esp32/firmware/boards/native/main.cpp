@@ -1,16 +1,17 @@
 // The firmware as a program of this host: its flash is a file, its log is standard output.
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
 #include <string>
 
+#include "boards/native/flash_file.h"
+#include "boards/native/host_board.h"
+#include "boards/native/options.h"
 #include "core/boot.h"
+#include "core/device.h"
 #include "core/report.h"
 #include "core/text.h"
+#include "drivers/drivers.h"
 #include "edgeflock.h"
-#include "flash_file.h"
-#include "options.h"
 
 namespace edgeflock {
 namespace {
@@ -67,10 +68,19 @@ int printImages(const Options &options) {
   return 0;
 }
 
-void stay() {
-  std::signal(SIGTERM, [](int) { _exit(0); });
-  std::signal(SIGINT, [](int) { _exit(0); });
-  for (;;) pause();
+volatile std::sig_atomic_t stopped = 0;
+
+/// The life of a board: until somebody stops it.
+void live(const Boot &boot) {
+  for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, [](int) { stopped = 1; });
+  std::signal(SIGPIPE, SIG_IGN);
+  HostBoard board;
+  Device device(board, boot, builtSensors(), EDGEFLOCK_VERSION);
+  while (stopped == 0) {
+    device.step();
+    board.sleep(10);
+  }
+  device.stop();
 }
 
 int run(const Options &options) {
@@ -79,7 +89,10 @@ int run(const Options &options) {
   if (!problem.empty()) return fail(kFlashUnusable, options.flash + ": " + problem);
   const Boot result = boot(flash, EDGEFLOCK_CONFIG_LABEL);
   print(reportBoot(result, {EDGEFLOCK_VERSION, EDGEFLOCK_CHIP}, {options.json, options.showValues}));
-  if (!options.once) stay();
+  if (!options.once) {
+    live(result);
+    return 0;
+  }
   if (!result.flashProblem.empty()) return kFlashUnusable;
   return result.identity.isKnown() ? 0 : kNoConfiguration;
 }

@@ -1,4 +1,4 @@
-#include "options.h"
+#include "boards/native/options.h"
 
 namespace edgeflock {
 
@@ -7,7 +7,7 @@ const char *const kUsage =
     "       firmware --read-nvs IMAGE|- [--json] [--show-values]\n"
     "\n"
     "Starts the firmware on a flash image, as a board would: finds the configuration partition by the partition\n"
-    "table, tells who it is and which settings it has, and stays until it is stopped.\n"
+    "table, tells who it is and which settings it has, connects to its broker, and stays until it is stopped.\n"
     "\n"
     "  --flash FILE    the board's whole flash; its runtime partition \"nvs\" is written to\n"
     "  --once          end after the report instead of staying\n"

@@ -1,0 +1,26 @@
+#include "drivers/drivers.h"
+
+namespace edgeflock {
+namespace {
+
+class System : public Sensor {
+ public:
+  explicit System(Board &board) : board_(board) {}
+
+  std::string read(Reading &reading) override {
+    reading = {{"uptime", static_cast<double>(board_.milliseconds() / 1000)},
+               {"heap", static_cast<double>(board_.freeHeap())}};
+    return "";
+  }
+
+ private:
+  Board &board_;
+};
+
+}  // namespace
+
+std::unique_ptr<Sensor> make_system(Board &board, const Settings &, const std::string &) {
+  return std::make_unique<System>(board);
+}
+
+}  // namespace edgeflock
