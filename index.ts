@@ -5,12 +5,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { FIRMWARE_BUILDERS } from "./builders/builders.ts";
 import { declareFleet } from "./components/index.ts";
 import { reportable } from "./components/visible.ts";
+import { withoutSecretsInDebugLog } from "./components/without-secrets-in-debug-log.ts";
 import { withoutStackTraces } from "./components/without-stack-traces.ts";
 import { atConfiguredBroker } from "./model/embedded-broker.ts";
 import { loadManifests } from "./model/load-manifests.ts";
 import { readManifestFiles } from "./model/read-manifest-files.ts";
 
 withoutStackTraces();
+withoutSecretsInDebugLog();
 const config = new pulumi.Config("edgeflock");
 const folder = config.get("manifests") ?? join("stacks", pulumi.getStack());
 const firmwareBuilders = FIRMWARE_BUILDERS.map(({ name }) => name);

@@ -19,7 +19,7 @@ const UNBIASED = 256 - (256 % ALPHABET.length);
 /**
  * `length` bytes for one purpose and one place.
  *
- * @param rootKey base64, as RandomBytes gives it
+ * @param rootKey base64
  * @param path names of what it is for; may hold any text, as each is length-prefixed
  */
 export function deriveBytes(rootKey: string, purpose: Purpose, path: string[], length: number): Buffer {

@@ -100,6 +100,8 @@ export function objectLabels(of: {
  * make a new key.
  */
 export const ROOT_KEY_NAME = "edgeflock-root-key";
+/** Its type in a URN. */
+export const ROOT_KEY_TYPE = "random:index/randomPassword:RandomPassword";
 
 /** Keys that Edgeflock itself writes into a device's Secret (design §3). */
 export const DEVICE_SECRET_KEYS = [

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { ROOT_KEY_NAME } from "../../model/names.ts";
+import { ROOT_KEY_NAME, ROOT_KEY_TYPE } from "../../model/names.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import { stateFile } from "../../toolchain/checkpoints.ts";
 import type { Progress } from "../../toolchain/progress.ts";
@@ -48,7 +48,7 @@ async function makeKey(options: RootKeyOptions, project: string): Promise<void> 
       JSON.stringify({ name: project, main: "main.mjs", runtime }),
     );
     await writeFile(join(folder, "main.mjs"), 'import { rootKey } from "edgeflock";\nrootKey();\n');
-    const urn = `urn:pulumi:${plainStackName(stack)}::${project}::random:index/randomBytes:RandomBytes::${ROOT_KEY_NAME}`;
+    const urn = `urn:pulumi:${plainStackName(stack)}::${project}::${ROOT_KEY_TYPE}::${ROOT_KEY_NAME}`;
     const config = await stackFilePath(projectFolder, stack);
     await pulumi(
       options,

@@ -12,7 +12,6 @@ interface Registered {
 
 let registered: Registered[];
 const UID = "5498d17d-e9f1-49fa-ae5f-47e3bdecb771";
-const ROOT_KEY = Buffer.alloc(32, 1).toString("base64");
 
 let apiServer: ApiServer;
 beforeAll(async () => {
@@ -39,7 +38,8 @@ beforeEach(async () => {
           store: { kind: "cluster", namespace: "gh", parts: ["artifact-0"] },
         };
         if (type.endsWith(":Firmware")) return { id: name, state: { ...inputs, reference: artifact } };
-        const outputs = type === "random:index/randomBytes:RandomBytes" ? { base64: ROOT_KEY, hex: "" } : {};
+        const outputs =
+          type === "random:index/randomPassword:RandomPassword" ? { result: "K".repeat(43) } : {};
         return { id: `${name}-id`, state: { ...inputs, ...outputs } };
       },
       call: () => ({}),
@@ -101,7 +101,8 @@ describe("the components", () => {
       name: "node-flash",
       namespace: "gh",
     });
-    expect(find("random:index/randomBytes:RandomBytes", "edgeflock-root-key").inputs).toEqual({ length: 32 });
+    const key = find("random:index/randomPassword:RandomPassword", "edgeflock-root-key");
+    expect(key.inputs).toEqual({ length: 43, special: false });
     expect(find("pulumi:providers:kubernetes", "greenhouse").inputs).toMatchObject({
       clusterIdentifier: UID,
     });

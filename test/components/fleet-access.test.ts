@@ -38,8 +38,8 @@ beforeEach(async () => {
           store: { kind: "cluster", namespace: "gh", parts: PARTS },
         };
         if (type.endsWith(":Firmware")) return { id: name, state: { ...inputs, reference: artifact } };
-        const root = { base64: Buffer.alloc(32, 1).toString("base64"), hex: "" };
-        const outputs = type === "random:index/randomBytes:RandomBytes" ? root : {};
+        const root = { result: "K".repeat(43) };
+        const outputs = type === "random:index/randomPassword:RandomPassword" ? root : {};
         return { id: `${name}-id`, state: { ...inputs, ...outputs } };
       },
       call: () => ({}),
