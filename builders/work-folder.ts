@@ -18,8 +18,13 @@ export interface WorkInput {
   args: Record<string, Json>;
   /** Becomes class.json: what the builder should know of the class. */
   classFacts: Record<string, Json>;
+  /** Becomes settings.json, for builders of configuration images. */
+  settings?: Json;
   secrets: Record<string, string>;
 }
+
+/** What may be in input/. */
+const INPUTS = ["args.json", "class.json", "secrets", "settings.json", "source"];
 
 /** A secret's key becomes a file's name. */
 const SECRET_KEY = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
@@ -90,15 +95,16 @@ export class WorkFolder {
     }
     await writeFile(join(this.path, "input", "args.json"), json(input.args), { mode: 0o444 });
     await writeFile(join(this.path, "input", "class.json"), json(input.classFacts), { mode: 0o444 });
+    if (input.settings !== undefined) {
+      await writeFile(join(this.path, "input", "settings.json"), json(input.settings), { mode: 0o444 });
+    }
   }
 
   /** @throws VisibleError where the builder changed its input or wrote beside output/ */
   async checkBoundaries(): Promise<void> {
     const strays = [
       ...(await strangers(this.path, ["input", "output", "tmp"])),
-      ...(await strangers(join(this.path, "input"), ["args.json", "class.json", "secrets", "source"])).map(
-        (name) => `input/${name}`,
-      ),
+      ...(await strangers(join(this.path, "input"), INPUTS)).map((name) => `input/${name}`),
     ];
     if (strays.length > 0) {
       throw new VisibleError(`the builder wrote outside of output/: ${strays.sort().join(", ")}`, {

@@ -55,6 +55,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import("./commands/explain.ts"),
   },
   {
+    name: "builder-image",
+    summary: "make the container image of a builder",
+    load: () => import("./commands/builder-image.ts"),
+  },
+  {
     name: "schema",
     summary: "write the JSON Schema of the manifests, for editors",
     load: () => import("./commands/schema.ts"),
