@@ -9,6 +9,8 @@ export default defineConfig({
     globalSetup: ["test/e2e/global-setup.ts"],
     exclude: ["test/e2e/full/**"],
     fileParallelism: false,
+    // Real processes on a machine that others share: CI tries once more what failed, and the report says so.
+    retry: process.env.CI ? 1 : 0,
     testTimeout: 300_000,
     hookTimeout: 900_000,
   },

@@ -9,6 +9,8 @@ export default defineConfig({
     globalSetup: ["test/e2e/global-setup.ts"],
     passWithNoTests: true,
     fileParallelism: false,
+    // Real processes on a machine that others share: CI tries once more what failed, and the report says so.
+    retry: process.env.CI ? 1 : 0,
     testTimeout: 1_200_000,
     hookTimeout: 1_200_000,
   },
