@@ -67,13 +67,16 @@ export function warnOfLockedOut(
 ): pulumi.Output<void> | undefined {
   if (cluster.spec.mqtt.broker.kind === "external") return undefined;
   const { devices } = cluster.registry;
+  // what this update flashes itself is not locked out
+  const flashed = new Set(devices.filter(({ port }) => port !== undefined).map(({ name }) => name));
   const former = new Set(devices.flatMap((device) => device.former));
   return pulumi.output(devices.map(({ credentials }) => credentials)).apply((credentials) =>
     reportable(async () => {
       const oldest = credentials.map(
         (each, index) => [devices[index]!.name, oldestGeneration(each)] as const,
       );
-      const found = boardsLockedOut(await fleetBoards(cluster), Object.fromEntries(oldest), former);
+      const boards = (await fleetBoards(cluster)).filter(({ device }) => !flashed.has(device));
+      const found = boardsLockedOut(boards, Object.fromEntries(oldest), former);
       const warning = lockOutWarning(found);
       if (warning !== undefined) await pulumi.log.warn(warning, of);
     }),

@@ -9,6 +9,7 @@ import { type ResolvedSetting, resolveSettings } from "../model/resolve.ts";
 import { type DeviceSpec, type DeviceSpecInput, deviceSpec } from "../model/schema.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import type { DeviceClass } from "./device-class.ts";
+import { declareFlash } from "./device-flash.ts";
 import {
   type DeviceState,
   type DeviceStateInput,
@@ -79,6 +80,20 @@ export class Device extends pulumi.ComponentResource {
     this.resource = resource;
     this.secretName = resource.secretName;
     this.configDigest = resource.configDigest;
+    const { flash, deviceClassReference } = checked.spec;
+    if (flash) {
+      const deviceClass = cluster.registry.class(deviceClassReference.name, checked.name);
+      const { configDigest } = this;
+      const args = {
+        device: this,
+        deviceName: checked.name,
+        deviceClass,
+        cluster,
+        via: flash.via,
+        configDigest,
+      };
+      declareFlash(`${name}/flash`, args, resource);
+    }
     this.registerOutputs({});
   }
 }
@@ -106,6 +121,7 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
     className: deviceClass.className,
     groups,
     credentials: spec.credentials,
+    port: spec.flash?.via.port,
   });
   cluster.setOriginal("Device", name, renamed.original);
   requireSecrets(secrets, "Device", name);

@@ -22,6 +22,8 @@ export interface RegisteredDevice {
   former: string[];
   className: string;
   groups: string[];
+  /** Where its board is flashed by updates. */
+  port?: string | undefined;
   credentials: { generation: number; keepPrevious: boolean };
 }
 
@@ -29,6 +31,8 @@ export class FleetRegistry<Class> {
   readonly #classes = new Map<string, Class>();
   readonly #groups = new Map<string, RegisteredGroup>();
   readonly #devices = new Map<string, RegisteredDevice>();
+  /** Whose board is at it. */
+  readonly #ports = new Map<string, string>();
   #index: GroupIndex<RegisteredGroup> | undefined;
   #sealedBy: string | undefined;
 
@@ -54,7 +58,15 @@ export class FleetRegistry<Class> {
   addDevice(device: RegisteredDevice): void {
     refuseTwice("Device", device.name, this.#devices.has(device.name));
     this.#refuseLate("Device", device.name);
+    this.#takePort(device);
     this.#devices.set(device.name, device);
+  }
+
+  #takePort({ name, port }: RegisteredDevice): void {
+    if (port === undefined) return;
+    const other = this.#ports.get(port);
+    if (other) throw new VisibleError(`Devices "${other}" and "${name}" have one port, ${port}.`);
+    this.#ports.set(port, name);
   }
 
   get classes(): [name: string, deviceClass: Class][] {

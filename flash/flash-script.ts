@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { renderHeader } from "./flash-script/header.ts";
 import type { FlashScriptInput } from "./flash-script/input.ts";
 
+import { remotePortFunction } from "./remote-port.ts";
+
 export type { FlashScriptInput } from "./flash-script/input.ts";
 
 /** The script's parts, in the order in which they are put together; the last one runs it. */
@@ -27,5 +29,6 @@ export function renderFlashScript(input: FlashScriptInput): string {
   const parts = PARTS.map((part) =>
     readFileSync(new URL(`flash-script/${part}.sh`, import.meta.url), "utf8"),
   );
-  return [renderHeader(input), ...parts].join("\n");
+  const [options, ...rest] = parts;
+  return [renderHeader(input), options, remotePortFunction(), ...rest].join("\n");
 }

@@ -23,6 +23,7 @@ export function checkReferences(declared: Declared, options: LoadOptions): Probl
   checkBuilders(declared, options.firmwareBuilders, problems);
   checkBuildSecrets(declared, problems);
   checkSecretNames(declared, problems);
+  checkPorts(declared, problems);
   return problems;
 }
 
@@ -153,6 +154,20 @@ function checkSecretNames(declared: Declared, problems: Problem[]): void {
       const message = `Edgeflock itself writes this Secret, for ${declared.describe(owner)}; take the value from where that one does`;
       problems.push(declared.problem(manifest, ["spec", "secrets", key, "fromSecret", "name"], message));
     }
+  }
+}
+
+/** Two boards cannot be at one port. */
+function checkPorts(declared: Declared, problems: Problem[]): void {
+  const owners = new Map<string, DeviceManifest>();
+  for (const device of declared.devices) {
+    const port = device.spec.flash?.via.port;
+    if (port === undefined) continue;
+    const other = owners.get(port);
+    owners.set(port, other ?? device);
+    if (!other) continue;
+    const message = `${declared.describe(other)} has its board at this port already`;
+    problems.push(declared.problem(device, ["spec", "flash", "via", "port"], message));
   }
 }
 

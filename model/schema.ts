@@ -4,6 +4,7 @@ import { z } from "zod";
 import { API_VERSION, type Kind, nameMax } from "./names.ts";
 import { artifacts } from "./schema-artifacts.ts";
 import { firmware, partition, security, securityProblem, sensors } from "./schema-device-parts.ts";
+import { flash } from "./schema-flash.ts";
 import { classMqtt, mqtt } from "./schema-mqtt.ts";
 import type { mappingEntry, plainValue, secretSource } from "./schema-parts.ts";
 import { dnsLabel, mapping, metadata, secrets, selector, type settingKey, settings } from "./schema-parts.ts";
@@ -148,6 +149,7 @@ export const deviceSpec = z
           .default(true),
       })
       .prefault({}),
+    flash: flash.optional(),
     formerly: formerly("Device"),
   })
   .meta({ description: "One board: its class, its own data and secrets, its MQTT identity." });

@@ -64,7 +64,13 @@ watch_progress() {
     case $line in
     'Writing at '*%*)
       at=${line#Writing at }
-      percent=$(printf '%s' "$line" | sed 's/.* \([0-9][0-9]*\)[.0-9]*%.*/\1/')
+      # "0x00010000 [===>  ]  12.3% 4096/33000 bytes...": no process for a line of which there are hundreds
+      percent=${line%%%*}
+      percent=${percent##* }
+      percent=${percent%%.*}
+      case $percent in
+      '' | *[!0-9]*) continue ;;
+      esac
       if [ -t 2 ]; then
         printf '\r         writing %s: %3s %% of this file  ' "${at%% *}" "$percent" >&2
         shown=yes
@@ -78,6 +84,17 @@ watch_progress() {
     esac
   done
   [ -z "$shown" ] || printf '\n' >&2
+}
+
+# pySerial's remote ports wait for most of their time; Python takes this from its PYTHONPATH.
+hurry_remote_port() {
+  case $port in
+  rfc2217://*) ;;
+  *) return 0 ;;
+  esac
+  mkdir "$work/python" && remote_port_python >"$work/python/sitecustomize.py" || return 0
+  PYTHONPATH=$work/python${PYTHONPATH:+:$PYTHONPATH}
+  export PYTHONPATH
 }
 
 # First contact, at the ROM's own speed and without esptool's helper program: it is a few bytes. Runs while the cluster is asked; its findings are read by check_board.

@@ -10,6 +10,7 @@ main() {
   make_work_folder
   if [ -n "$needs_board" ]; then
     find_port
+    hurry_remote_port
     [ -z "$erase" ] || confirm "Wipe the whole flash of the board at $port first?"
     start_probe
   fi

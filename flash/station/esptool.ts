@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { canonicalChipName } from "../../builders/chips.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import { flashBytes } from "../flash-script/header.ts";
+import { remotePortEnvironment } from "../remote-port.ts";
 import { explainEsptool } from "./explain-esptool.ts";
 
 export interface BoardFacts {
@@ -102,6 +103,7 @@ export class Esptool {
     const child = spawn(program, [...words, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       windowsHide: true,
+      env: { ...process.env, ...remotePortEnvironment(port) },
     });
     const stop = () => child.kill();
     this.#signal.addEventListener("abort", stop, { once: true });

@@ -22,6 +22,8 @@ export interface BoardContext {
   again: boolean;
   /** A scanned name that is refused ends the board's turn; otherwise the next device is tried. */
   scan: boolean;
+  /** The board becomes this one and no other. */
+  device: string | undefined;
   onState: (state: BoardState) => void;
 }
 
@@ -117,6 +119,7 @@ function checkBoard(port: string, board: BoardFacts, { source, firmware }: Board
 async function chooseDevice(mac: string, context: BoardContext): Promise<DeviceConfig | undefined> {
   const { queue, source } = context;
   const own = queue.ownOf(mac);
+  if (context.device !== undefined) return takeDevice(mac, context.device, own?.device, context);
   if (own) return source.config(own.device);
   for (;;) {
     if (context.scan) context.onState({ doing: "waiting for a scan", mac });
@@ -133,6 +136,25 @@ async function chooseDevice(mac: string, context: BoardContext): Promise<DeviceC
     queue.assigned(device, mac);
     return config;
   }
+}
+
+/** @throws BoardConflict where another board has the device, VisibleError where this board is another device */
+async function takeDevice(
+  mac: string,
+  device: string,
+  own: string | undefined,
+  { queue, source }: BoardContext,
+): Promise<DeviceConfig> {
+  if (own !== undefined && own !== device) {
+    throw new VisibleError(`The board ${mac} is ${own}, not ${device}.`, {
+      hint: `Connect the board of ${device}, or free this one with "npx edgeflock replace-board ${own}".`,
+      exitCode: 11,
+    });
+  }
+  const config = await source.config(device);
+  await source.claim(device, mac);
+  queue.assigned(device, mac);
+  return config;
 }
 
 function isUpToDate(mac: string, config: DeviceConfig, { queue, source }: BoardContext): boolean {

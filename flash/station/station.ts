@@ -19,6 +19,8 @@ export interface StationOptions {
   listPorts?: () => Promise<string[]>;
   /** Devices to give out, in this order; default all of the class. */
   devices?: readonly string[];
+  /** The boards become this device; one that is another is refused. */
+  device?: string;
   /** Each new board waits for a name from `scans`. */
   scans?: AsyncIterable<string>;
   /** End after so many boards were written. */
@@ -153,6 +155,7 @@ class Run {
         erase,
         again,
         scan: scans !== undefined,
+        device: this.#options.device,
         onState: ({ doing, ...more }) => row({ state: doing, ...more }),
       });
       if (outcome.outcome === "nothing left") {
