@@ -150,3 +150,37 @@ describe("the secrets that a firmware build reads", () => {
     ]);
   });
 });
+
+describe("ports at which updates flash", () => {
+  const at = (name: string, port: string) =>
+    device(name, `flash: { via: { port: ${JSON.stringify(port)} } }`);
+
+  it.each([
+    "rfc2217://bench-2:4000",
+    "rfc2217://[::1]:4000?timeout=5",
+    "socket://10.0.0.2:5555",
+    "/dev/ttyUSB0",
+    "COM12",
+  ])("may be %s", (port) => {
+    expect(problemsOf(fleet(at("a", port)))).toEqual([]);
+  });
+
+  it.each([
+    "bench-2:4000",
+    "rfc2217://bench-2",
+    "rfc2217://user:word@bench:4000",
+    "--before=no-reset",
+    "/dev/tty USB0",
+    "COM1; reboot",
+    "loop://",
+    "spy:///dev/ttyUSB0?file=/etc/passwd",
+  ])("cannot be %s", (port) => {
+    expect(problemsOf(fleet(at("a", port)))).toEqual([expect.stringContaining("must be a port such as")]);
+  });
+
+  it("have one board", () => {
+    expect(problemsOf(fleet(at("a", "COM1"), at("b", "COM2"), at("c", "COM1")))).toEqual([
+      expect.stringMatching(/spec\.flash\.via\.port: Device a .* has its board at this port already/),
+    ]);
+  });
+});
