@@ -1,3 +1,4 @@
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { passwordLine } from "../../builders/mosquitto/password-file.ts";
@@ -98,6 +99,14 @@ describe.skipIf(!there)("access to a Mosquitto with the fleet's own files", () =
       "reader_recorder",
     ]);
     expect(aclfile.match(/^user .*/gm)).toHaveLength(users.length);
+    const into = join(project.folder, "synced");
+    await mkdir(into);
+    const args = ["--namespace", namespace, "--kubeconfig", project.kubeconfig, "--into", into, "--json"];
+    const synced = async () => JSON.parse((await project.edgeflock("broker", "sync", ...args)).stdout);
+    expect(await synced()).toEqual({ users: users.length - 1, changed: true });
+    expect(await synced()).toEqual({ users: users.length - 1, changed: false });
+    expect(passwordfile).toContain((await readFile(join(into, "passwordfile"), "utf8")).trimEnd());
+    expect(aclfile).toContain((await readFile(join(into, "aclfile"), "utf8")).trimEnd());
     const state = await project.state();
     for (const line of passwordfile.split("\n").filter((each) => each.startsWith("a:"))) {
       expect(state).not.toContain(line.split("$").at(-1));
