@@ -60,7 +60,9 @@ void Device::connect() {
   std::string problem = board_.connectNetwork(settings_);
   if (problem.empty()) {
     ConnectOptions options;
-    options.clientId = identity_.device;
+    // The last level of its topic: its oldest name. RabbitMQ gives a user the sessions of that id alone, and a device
+    // that was renamed must get in before and after it is flashed again.
+    options.clientId = broker_.topic.substr(broker_.topic.rfind('/') + 1);
     options.username = broker_.username;
     options.password = broker_.password;
     options.willTopic = stateTopic(broker_.topic);
