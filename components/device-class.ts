@@ -9,6 +9,7 @@ import { type DeviceClassSpec, type DeviceClassSpecInput, deviceClassSpec } from
 import { VisibleError } from "../model/visible-error.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { declareFirmware } from "./firmware.ts";
+import { BUILD_KEY, buildText } from "./firmware-preview.ts";
 import { layerSecret } from "./layer-secret.ts";
 import { ownedMetadata, ownership } from "./ownership.ts";
 import { givenFormerly, renaming, withAliases } from "./renaming.ts";
@@ -80,7 +81,8 @@ export class DeviceClass extends pulumi.ComponentResource {
       ),
     );
     const secrets = visible(() => buildSecrets(cluster, this, checked.spec.firmware.secrets));
-    this.artifact = declareFirmware(name, this, cluster, secrets).reference;
+    const firmware = declareFirmware(name, this, cluster, secrets);
+    this.artifact = firmware.reference;
     this.flashScript = pulumi.all([this.artifact, clusterUid]).apply(([artifact, uid]) =>
       renderFlashScript({
         className: checked.name,
@@ -108,6 +110,7 @@ export class DeviceClass extends pulumi.ComponentResource {
         data: {
           "flash.sh": this.flashScript,
           "artifact.json": this.artifact.apply((artifact) => JSON.stringify(artifact)),
+          [BUILD_KEY]: firmware.plan.apply(buildText),
         },
       },
       { parent: this, provider },

@@ -1,7 +1,6 @@
 // The firmware of a class as one dynamic resource. Reads the source tree, to know its hash; builds nothing here.
 import * as pulumi from "@pulumi/pulumi";
-import { planFirmware } from "../builders/build-firmware.ts";
-import type { ContentHash } from "../builders/content-hash.ts";
+import { type PlannedFirmware, planFirmware } from "../builders/build-firmware.ts";
 import type { ArtifactReference, ContainerRequest, Json } from "../builders/contract.ts";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import type { FirmwareDescription, FirmwareSecrets } from "../dynamic-providers/firmware-provider.ts";
@@ -11,6 +10,7 @@ import { VisibleError } from "../model/visible-error.ts";
 import { firmwareKey } from "./artifact-access.ts";
 import type { DeviceClass } from "./device-class.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
+import { announceBuild } from "./firmware-preview.ts";
 import { reportable, visible } from "./visible.ts";
 
 /** `pulumi-nodejs:dynamic/edgeflock:Firmware`. */
@@ -22,20 +22,27 @@ export class FirmwareResource extends DynamicResource {
   }
 }
 
+export interface DeclaredFirmware {
+  /** The firmware's digest, offsets, version and where it is kept. */
+  reference: pulumi.Output<ArtifactReference>;
+  /** What it is built from. */
+  plan: pulumi.Output<PlannedFirmware>;
+}
+
 /** @param secrets what the build reads, by key */
 export function declareFirmware(
   name: string,
   deviceClass: DeviceClass,
   cluster: DevicesCluster,
   secrets: Record<string, pulumi.Output<string>>,
-): FirmwareResource {
+): DeclaredFirmware {
   const firmware = visible(() => describe(deviceClass));
   const { target, explicit, clusterUid } = cluster.connection;
   const plan =
     Object.keys(secrets).length > 0
       ? planWithSecrets(firmware, cluster, secrets)
       : { plain: planned(firmware) };
-  return new FirmwareResource(
+  const resource = new FirmwareResource(
     name,
     {
       class: deviceClass.className,
@@ -62,6 +69,8 @@ export function declareFirmware(
       additionalSecretOutputs: ["access"],
     },
   );
+  announceBuild(deviceClass.className, cluster, plan.plain, "secret" in plan, resource);
+  return { reference: resource.reference, plan: plan.plain };
 }
 
 function describe({ spec }: DeviceClass): FirmwareDescription {
@@ -106,7 +115,7 @@ function containerFor({
 /** Builders that are no program to be run. */
 const IN_PROCESS = ["prebuilt"];
 
-function planned(firmware: FirmwareDescription, secrets?: FirmwareSecrets): pulumi.Output<ContentHash> {
+function planned(firmware: FirmwareDescription, secrets?: FirmwareSecrets): pulumi.Output<PlannedFirmware> {
   const request = { ...firmware, projectFolder: process.cwd(), ...(secrets && { secrets: secrets.values }) };
   const options = secrets ? { secretKey: Buffer.from(secrets.key, "base64") } : {};
   return pulumi.output(reportable(() => planFirmware(request, options)));
@@ -117,7 +126,7 @@ function planWithSecrets(
   firmware: FirmwareDescription,
   cluster: DevicesCluster,
   secrets: Record<string, pulumi.Output<string>>,
-): { plain: pulumi.Output<ContentHash>; secret: pulumi.Output<string> } {
+): { plain: pulumi.Output<PlannedFirmware>; secret: pulumi.Output<string> } {
   const filled = pulumi
     .all([pulumi.output(secrets), cluster.rootKey])
     .apply(([values, rootKey]): FirmwareSecrets => {

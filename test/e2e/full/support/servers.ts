@@ -4,9 +4,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import "reflect-metadata";
+import { X509CertificateGenerator } from "@peculiar/x509";
 import bcrypt from "bcryptjs";
 import { execa } from "execa";
 import { cacheFolder } from "../../../../toolchain/cache-folder.ts";
@@ -61,11 +64,24 @@ export interface Registry extends AsyncDisposable {
   folder: string;
 }
 
-export async function startRegistry(options: { deletes?: boolean } = {}): Promise<Registry> {
+/** @param options.tokens whether it wants tokens of a server of its own (Bearer) instead of the password (Basic) */
+export async function startRegistry(
+  options: { deletes?: boolean; tokens?: boolean } = {},
+): Promise<Registry> {
   const program = await goProgram(REGISTRY);
   const root = await temporaryFolder("registry-");
   const port = await freePort();
   const [username, password] = ["fleet", randomBytes(16).toString("hex")];
+  const issuer = options.tokens ? await startTokenServer(username, password) : undefined;
+  if (issuer) await writeFile(join(root, "issuer.pem"), issuer.certificate);
+  const token = issuer && {
+    token: {
+      realm: issuer.realm,
+      service: "registry",
+      issuer: "issuer",
+      rootcertbundle: join(root, "issuer.pem"),
+    },
+  };
   await writeFile(join(root, "htpasswd"), `${username}:${bcrypt.hashSync(password, 4)}\n`);
   const config = {
     version: 0.1,
@@ -74,20 +90,74 @@ export async function startRegistry(options: { deletes?: boolean } = {}): Promis
       filesystem: { rootdirectory: join(root, "data") },
       delete: { enabled: options.deletes ?? true },
     },
-    auth: { htpasswd: { realm: "fleet", path: join(root, "htpasswd") } },
+    auth: token ?? { htpasswd: { realm: "fleet", path: join(root, "htpasswd") } },
     http: { addr: `127.0.0.1:${port}` },
   };
   await writeFile(join(root, "config.yml"), JSON.stringify(config));
   const server = spawn(program, ["serve", join(root, "config.yml")], { stdio: "ignore" });
   const host = `127.0.0.1:${port}`;
   await answering(server, `http://${host}/v2/`);
-  return { host, username, password, folder: join(root, "data"), ...ending(server, root) };
+  const { [Symbol.asyncDispose]: end } = ending(server, root);
+  return {
+    ...{ host, username, password, folder: join(root, "data") },
+    async [Symbol.asyncDispose]() {
+      issuer?.server.close();
+      await end();
+    },
+  };
 }
 
 /** The command `age`: on PATH, else built. */
 export async function ageProgram(): Promise<string> {
   const { exitCode } = await execa("age", ["--version"], { reject: false });
   return exitCode === 0 ? "age" : await goProgram(AGE);
+}
+
+/** Gives tokens to whoever has the password. https://distribution.github.io/distribution/spec/auth/token/ */
+async function startTokenServer(username: string, password: string) {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: "01",
+    name: "CN=issuer",
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + 3_600_000),
+    signingAlgorithm: algorithm,
+    keys,
+  });
+  const x5c = [Buffer.from(certificate.rawData).toString("base64")];
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const tokenFor = async (scope: string): Promise<string> => {
+    const [type, name, actions = ""] = scope.split(":");
+    const now = Math.floor(Date.now() / 1000);
+    const claims = {
+      iss: "issuer",
+      sub: username,
+      aud: "registry",
+      exp: now + 300,
+      nbf: now - 10,
+      iat: now,
+      jti: "1",
+    };
+    const access = [{ type, name, actions: actions.split(",") }];
+    const text = `${part({ typ: "JWT", alg: "ES256", x5c })}.${part({ ...claims, access })}`;
+    const signature = await crypto.subtle.sign(algorithm, keys.privateKey, Buffer.from(text));
+    return `${text}.${Buffer.from(signature).toString("base64url")}`;
+  };
+  const basic = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+  const server = createHttpServer((request, response) => {
+    const url = new URL(request.url!, "http://issuer");
+    if (request.headers.authorization !== basic || url.searchParams.get("service") !== "registry") {
+      response.writeHead(401).end("{}");
+      return;
+    }
+    void tokenFor(url.searchParams.get("scope")!).then((token) =>
+      response.end(JSON.stringify({ token, access_token: token, expires_in: 300 })),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  return { server, realm: `http://127.0.0.1:${port}/token`, certificate: certificate.toString("pem") };
 }
 
 async function goProgram(module: string): Promise<string> {
