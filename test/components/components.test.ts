@@ -182,6 +182,32 @@ describe("the components", () => {
     await settled();
   });
 
+  it("let a class build in a container where it names an image, and refuse to where it names none", async () => {
+    const { DevicesCluster, DeviceClass } = await components();
+    const cluster = new DevicesCluster("c", { namespace: "gh", mqtt, kubernetes });
+    const builder = { name: "command" };
+    const container = { image: `sha256:${"a".repeat(64)}` };
+    new DeviceClass("boxed", { cluster, chip: "esp32", firmware: { builder, container } });
+    new DeviceClass("bare", {
+      cluster,
+      chip: "esp32",
+      firmware: { builder: { ...builder, args: { command: ["true"] } }, container, executor: "process" },
+    });
+    expect(
+      () => new DeviceClass("lost", { cluster, chip: "esp32", firmware: { builder, executor: "container" } }),
+    ).toThrow("spec.firmware.container names no image");
+    await settled();
+    const containers = Object.fromEntries(
+      registered
+        .filter(({ type }) => type.endsWith(":Firmware"))
+        .map(({ name, inputs }) => [
+          name,
+          (inputs as { firmware: { container?: unknown } }).firmware.container,
+        ]),
+    );
+    expect(containers).toEqual({ boxed: container, bare: undefined });
+  });
+
   it("refuse a conflict of two groups of one priority for one device, naming both", async () => {
     const { DevicesCluster, DeviceClass, DeviceGroup, Device } = await components();
     const cluster = new DevicesCluster("c", { namespace: "gh", mqtt, kubernetes });

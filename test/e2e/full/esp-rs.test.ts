@@ -56,7 +56,7 @@ describe.skipIf(rust === undefined)("firmware in Rust for the ESP32-C3", () => {
     built = await buildAnew("cache-1");
     files = unpackArchive(built.archive);
     for (const [path, bytes] of files) await writeFile(join(folder, path), bytes);
-  }, 1_800_000);
+  }, 3_000_000);
   afterAll(async () => {
     await rm(folder, { recursive: true, force: true });
   });
@@ -126,7 +126,7 @@ describe.skipIf(rust === undefined)("firmware in Rust for the ESP32-C3", () => {
 
   it("gives the same bytes when it is built again", async () => {
     expect((await buildAnew("cache-2")).artifact.digest).toBe(built.artifact.digest);
-  }, 1_800_000);
+  }, 3_000_000);
 
   it("shows what the compiler said of sources that do not compile", async () => {
     const source = await writeFiles(join(folder, "broken"), {
@@ -140,7 +140,7 @@ describe.skipIf(rust === undefined)("firmware in Rust for the ESP32-C3", () => {
     expect(error.message).toMatch(/cannot find value `nonsense`/);
     expect(error.message).toMatch(/The whole log: .*\.log/);
     expect(await readFile(/The whole log: (.*)$/m.exec(error.message)![1]!, "utf8")).toContain("nonsense");
-  }, 1_800_000);
+  }, 3_000_000);
 });
 
 describe.skipIf(rust === undefined)("what the firmware in Rust reads", () => {
