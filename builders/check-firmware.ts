@@ -4,6 +4,7 @@
 import { VisibleError } from "../model/visible-error.ts";
 import { inspectAppImage } from "./app-image.ts";
 import { chipNamed } from "./chips.ts";
+import type { ConfigPartition } from "./contract.ts";
 import { flashSizeBytes } from "./flash-size.ts";
 import type { FlasherArgs, FlasherFile } from "./flasher-args.ts";
 import { checkNvsEncryption } from "./nvs/encryption-rules.ts";
@@ -20,7 +21,7 @@ export interface FirmwareExpectations {
   /** The board's flash, as esptool spells it. */
   flashSize: string;
   /** Bytes. */
-  config: { label: string; size: number };
+  config: ConfigPartition;
   /** How the configuration image is encrypted, where it is. */
   encryption?: { scheme: "hmac" | "flash"; flashEncryption: boolean };
 }

@@ -44,7 +44,7 @@ export async function explainContentHash(
     format: FORMAT,
     chip: request.chip,
     flashSize: request.flashSize ?? "4MB",
-    "config partition": `${request.config.label} 0x${request.config.size.toString(16)}`,
+    "config partition": `${request.config.label} 0x${request.config.size.toString(16)}${request.config.format === "file" ? " file" : ""}`,
     ...plan.identity,
   };
   if (request.container && plan.run.kind === "command") parts.image = request.container.image;

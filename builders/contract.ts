@@ -15,6 +15,15 @@ export interface SensorRequest {
   unit?: string | undefined;
 }
 
+/** Where the configuration goes. A type and no interface, so that it is JSON to the compiler. */
+export type ConfigPartition = {
+  label: string;
+  /** Bytes. */
+  size: number;
+  /** As a file the partition is raw data that the firmware erases. Default "nvs". */
+  format?: "nvs" | "file";
+};
+
 /** What one class wants built. */
 export interface FirmwareRequest {
   builder: { name: string; args?: Record<string, Json>; source?: string };
@@ -23,7 +32,7 @@ export interface FirmwareRequest {
   /** As esptool spells it. Default "4MB". */
   flashSize?: string;
   /** The partition that the configuration image goes to; bytes. */
-  config: { label: string; size: number };
+  config: ConfigPartition;
   /** How the configuration image is encrypted; `flash` needs an nvs_keys partition in the firmware's table. */
   encryption?: { scheme: "hmac" | "flash"; flashEncryption: boolean };
   /** Default none. */

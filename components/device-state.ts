@@ -31,6 +31,7 @@ export interface DeviceStateInput {
   tls: boolean;
   ca: string | undefined;
   partition: { label: string; size: number };
+  format: "nvs" | "file";
   encryption: "hmac" | "flash" | undefined;
   plan: ConfigPlan;
   settings: readonly ResolvedSetting<unknown>[];
@@ -66,6 +67,7 @@ export function deviceState(
   );
   const payload: DevicePayload = {
     size: input.partition.size,
+    ...(input.format === "file" && { format: "file" as const }),
     entries: entries.map((entry) => ({ ...entry, value: valueText(entry.value) })),
     data: { ...credentials(input, credential), ...mappedKeys(input.settings, secrets) },
     ...(input.encryption && {
@@ -105,7 +107,7 @@ export function shownInPlain(input: DeviceStateInput): Record<string, string> {
   );
   return {
     ...(input.ca !== undefined && { "mqtt.ca": shortened(input.ca) }),
-    partition: `${partition.label}, 0x${partition.size.toString(16)}${input.encryption ? `, encrypted (${input.encryption})` : ""}`,
+    partition: `${partition.label}, 0x${partition.size.toString(16)}${input.format === "file" ? ", as a file" : ""}${input.encryption ? `, encrypted (${input.encryption})` : ""}`,
     generation: String(input.generation),
     ...Object.fromEntries(settings),
   };

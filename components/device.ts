@@ -212,6 +212,7 @@ function stateInput(
     tls: mqtt.broker.tls,
     ca: mqtt.ca,
     partition: deviceClass.spec.config.partition,
+    format: deviceClass.spec.config.format,
     encryption: deviceClass.spec.security?.nvsEncryption,
     plan: planDeviceConfig({ ...identity, cluster: { name: cluster.clusterName, mqtt }, settings }),
     settings,

@@ -75,6 +75,7 @@ export function declareFirmware(
 
 function describe({ spec }: DeviceClass): FirmwareDescription {
   const { name, args, source } = spec.firmware.builder;
+  const { format } = spec.config;
   const { label, size } = spec.config.partition;
   const builder = { name, args: args as Record<string, Json>, ...(source !== undefined && { source }) };
   const container = containerFor(spec.firmware);
@@ -82,7 +83,7 @@ function describe({ spec }: DeviceClass): FirmwareDescription {
   return {
     builder,
     chip: spec.chip,
-    config: { label, size },
+    config: { label, size, ...(format === "file" && { format }) },
     ...(spec.sensors.length > 0 && { sensors: spec.sensors }),
     ...(container && { container }),
     ...(scheme !== undefined && { encryption: { scheme, flashEncryption } }),

@@ -13,6 +13,8 @@ export interface PayloadEntry {
 export interface DevicePayload {
   /** Size of the configuration partition in bytes. */
   size: number;
+  /** Default: an NVS image. */
+  format?: "file";
   entries: PayloadEntry[];
   /** Keys of the device's Secret besides the image: MQTT credentials and mapped settings. */
   data: Record<string, string>;

@@ -1,5 +1,6 @@
 // A device's Kubernetes Secret, whole: credentials, mapped keys and the configuration image. Pure.
 import { createHash } from "node:crypto";
+import { configFile } from "../builders/config-file.ts";
 import { entriesToCsv } from "../builders/nvs/csv.ts";
 import { encryptNvs, nvsKeysFromHmac, readKeyPartition, writeKeyPartition } from "../builders/nvs/encrypt.ts";
 import { generateNvs, type NvsEntry } from "../builders/nvs/generate.ts";
@@ -34,7 +35,10 @@ export interface DeviceSecret {
  */
 export function deviceSecret(identity: DeviceIdentity, payload: DevicePayload): DeviceSecret {
   const entries = payload.entries.map(toNvsEntry);
-  const image = generateNvs(entries, { size: payload.size });
+  const image =
+    payload.format === "file"
+      ? configFile(entries, payload.size)
+      : generateNvs(entries, { size: payload.size });
   const keys = encryptionKeys(payload);
   const config = keys ? encryptNvs(image, keys.nvs) : image;
   const configDigest = `sha256:${createHash("sha256").update(config).digest("hex")}`;

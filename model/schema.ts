@@ -93,6 +93,12 @@ export const deviceClassSpec = z
           .strictObject({ name: z.enum(["nvs"]) })
           .describe("What makes the configuration image.")
           .default({ name: "nvs" }),
+        format: z
+          .enum(["nvs", "file"])
+          .describe(
+            "How it comes to the board: as an NVS image, or as a file that the firmware moves to its own NVS.",
+          )
+          .default("nvs"),
         partition: partition.prefault({}),
         mapping: mapping.default([]),
       })
@@ -107,6 +113,10 @@ export const deviceClassSpec = z
   .superRefine((spec, context) => {
     const problem = securityProblem(spec.chip, spec.security);
     if (problem) context.addIssue({ code: "custom", path: ["security", "nvsEncryption"], message: problem });
+    if (spec.config.format === "file" && spec.security?.nvsEncryption !== undefined) {
+      const message = "a configuration that comes as a file is plain text until it is moved; use nvs";
+      context.addIssue({ code: "custom", path: ["config", "format"], message });
+    }
   })
   .meta({ description: "A kind of board and its firmware, with class-wide settings and secrets." });
 

@@ -90,6 +90,7 @@ function refuseUnsuited(request: FirmwareRequest, ours: boolean): void {
     problems.push(`it builds for ${BOOTLOADER_CHIPS.join(", ")}, not for ${request.chip}`);
   }
   if (ours && request.encryption) problems.push("its firmware reads no encrypted configuration");
+  if (ours && request.config.format === "file") problems.push("its firmware takes no configuration file");
   if (ours && request.config.size > LARGEST_CONFIG) {
     problems.push(`its firmware reads a configuration partition of at most ${LARGEST_CONFIG} bytes`);
   }

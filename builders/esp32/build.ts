@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { VisibleError } from "../../model/visible-error.ts";
-import type { SensorRequest } from "../contract.ts";
+import type { ConfigPartition, SensorRequest } from "../contract.ts";
 import { FLASHER_ARGS, writeFlasherArgs } from "../flasher-args.ts";
 import type { Esp32BoardName } from "./boards.ts";
 import { imagesOf } from "./idedata.ts";
@@ -20,7 +20,7 @@ interface Arguments {
 interface ClassFacts {
   chip: string;
   flashSize: string;
-  config: { label: string; size: number };
+  config: ConfigPartition;
   sensors?: SensorRequest[];
   encryption?: { scheme: "hmac" | "flash" };
 }

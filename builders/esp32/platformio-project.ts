@@ -1,5 +1,5 @@
 // The PlatformIO project of a build: platformio.ini, the partition table's CSV and the generated headers. Pure.
-import type { SensorRequest } from "../contract.ts";
+import type { ConfigPartition, SensorRequest } from "../contract.ts";
 import { otaPartitionCsv } from "../partitions/index.ts";
 import { ESP32_BOARDS, type Esp32BoardName } from "./boards.ts";
 import { BUILD_HEADER, buildHeader, cString } from "./build-header.ts";
@@ -18,7 +18,7 @@ export interface PlatformioBuild {
   version: string;
   chip: string;
   flashSize: string;
-  config: { label: string; size: number };
+  config: ConfigPartition;
   /** Whether the keys of an encrypted configuration need a partition. */
   keys: boolean;
   sensors: readonly SensorRequest[];

@@ -9,7 +9,7 @@ import { VisibleError } from "../../model/visible-error.ts";
 import { cacheEntry, contentKey } from "../../toolchain/cache-entry.ts";
 import { type Mbedtls, mbedtls } from "../../toolchain/mbedtls.ts";
 import type { Progress } from "../../toolchain/progress.ts";
-import type { SensorRequest } from "../contract.ts";
+import type { ConfigPartition, SensorRequest } from "../contract.ts";
 import { BUILD_HEADER, buildHeader } from "../esp32/build-header.ts";
 import { FLASHER_ARGS, writeFlasherArgs } from "../flasher-args.ts";
 import {
@@ -36,7 +36,7 @@ const plainProgress: Progress = {
 interface ClassFacts {
   chip: string;
   flashSize: string;
-  config: { label: string; size: number };
+  config: ConfigPartition;
   sensors: SensorRequest[];
   encryption?: { scheme: "hmac" | "flash" };
 }

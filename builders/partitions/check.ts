@@ -27,7 +27,7 @@ export interface PartitionCheckOptions {
   /** Everything that is flashed, to be held against the table. */
   images?: readonly FlashImage[];
   /** The partition of the configuration image, and the bytes it should have. */
-  configPartition?: { label: string; size?: number };
+  configPartition?: { label: string; size?: number; format?: "nvs" | "file" };
 }
 
 const NVS_WRITABLE_SIZE = 0x3000;
@@ -159,11 +159,15 @@ function checkOtadata(table: PartitionTable): string[] {
   return problems;
 }
 
-function checkConfigPartition(table: PartitionTable, wanted: { label: string; size?: number }): string[] {
+function checkConfigPartition(
+  table: PartitionTable,
+  wanted: { label: string; size?: number; format?: "nvs" | "file" },
+): string[] {
+  const subtype = wanted.format === "file" ? "undefined" : "nvs";
   const label = JSON.stringify(wanted.label);
   const config = table.find((partition) => partition.name === wanted.label);
   if (!config) {
-    const row = `${wanted.label},data,nvs,,${hex(wanted.size ?? 0x6000)},readonly`;
+    const row = `${wanted.label},data,${subtype},,${hex(wanted.size ?? 0x6000)},${subtype === "nvs" ? "readonly" : ""}`;
     return [`there is no partition ${label} for the configuration image; add \`${row}\``];
   }
   if (wanted.label === RUNTIME_NVS_LABEL) {
@@ -172,8 +176,8 @@ function checkConfigPartition(table: PartitionTable, wanted: { label: string; si
     ];
   }
   const problems: string[] = [];
-  if (!isData(config, "nvs"))
-    problems.push(`${describePartition(config)} is not of type data/nvs, as configuration is`);
+  if (!isData(config, subtype))
+    problems.push(`${describePartition(config)} is not of type data/${subtype}, as configuration is`);
   if (wanted.size !== undefined && wanted.size !== config.size) {
     const sizes = `${hex(config.size)} bytes, the configuration image ${hex(wanted.size)}`;
     problems.push(

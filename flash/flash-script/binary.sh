@@ -30,11 +30,20 @@ partition_rows() {
     }'
 }
 
+# file_identity FILE: the same from a configuration that comes as a file: 16 bytes of header, then CSV, in which the
+# namespace "edgeflock" comes first.
+file_identity() {
+  tail -c +17 "$1" | LC_ALL=C tr -d '\000\377' | LC_ALL=C tr -c '\n -~' '?' | LC_ALL=C awk -F, '
+    $2 == "namespace" { if (space != "") exit; space = $1 }
+    space == "edgeflock" && $2 == "data" && ($1 == "device" || $1 == "class") { print $1, $4 }'
+}
+
 # nvs_identity FILE: "device NAME" and "class NAME" from the namespace "edgeflock" of a plain NVS image.
 # Format: docs.espressif.com/projects/esp-idf, "Non-Volatile Storage Library", structure of a page.
 nvs_identity() {
   bytes_of "$1" | awk "$awk_bytes"'
-    function written(page, entry) { return int(byte(page + 32 + int(entry / 4)) / 4 ^ (entry % 4)) % 4 == 2 }
+    # divided by 1, 4, 16 or 64: some awks have no ^
+    function written(page, entry) { return int(byte(page + 32 + int(entry / 4)) / substr("1 4 1664", 1 + 2 * (entry % 4), 2)) % 4 == 2 }
     END {
       for (page = 0; page + 4096 <= NR; page += 4096) {
         if (little(page, 4) == 4294967295) continue

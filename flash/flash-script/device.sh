@@ -52,7 +52,11 @@ check_config() {
     check_keys
     return
   fi
-  nvs_identity "$work/config.bin" >"$work/identity"
+  if [ "$(head -c 8 "$work/config.bin")" = EDGEFCFG ]; then
+    file_identity "$work/config.bin" >"$work/identity"
+  else
+    nvs_identity "$work/config.bin" >"$work/identity"
+  fi
   written_for=$(sed -n 's/^device //p' "$work/identity")
   [ -n "$written_for" ] || config_damaged "it names no device"
   [ "$written_for" = "$device" ] || fail 6 "The configuration in Secret $secret is the one of device \"$written_for\"." "Tell whoever runs the cluster: two devices must never share one identity."

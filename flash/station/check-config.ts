@@ -1,6 +1,9 @@
 // Checks what a device's Secret holds, as the flash script does (flash-script/device.sh). Pure.
 import { createHash } from "node:crypto";
+import { readConfigFile } from "../../builders/config-file.ts";
+import { readNvsCsv } from "../../builders/nvs/csv.ts";
 import { decodeNvs } from "../../builders/nvs/decode.ts";
+import type { NvsEntry } from "../../builders/nvs/entry.ts";
 import { CONFIG_DIGEST_ANNOTATION, generationIn } from "../../model/annotations.ts";
 import { CLASS_LABEL, CLUSTER_LABEL, DEVICE_LABEL } from "../../model/names.ts";
 import { VisibleError } from "../../model/visible-error.ts";
@@ -61,13 +64,19 @@ function checkKeys(device: string, keys: Uint8Array): Uint8Array {
 }
 
 function checkIdentity(device: string, className: string, image: Uint8Array): void {
-  const { entries } = decodeNvs(image);
+  const csv = readConfigFile(image);
+  const entries = csv === undefined ? decodeNvs(image).entries : csvEntries(csv);
   const find = (key: string) =>
     entries.find((entry) => entry.namespace === "edgeflock" && entry.key === key)?.value;
   if (find("device") !== device)
     wrong(`The configuration in Secret ${device}-device is the one of device "${String(find("device"))}".`);
   if (find("class") !== className)
     wrong(`The configuration of ${device} was made for class "${String(find("class"))}", not ${className}.`);
+}
+
+function csvEntries(csv: string): NvsEntry[] {
+  const rows = readNvsCsv([{ file: "config.csv", content: csv }], () => new Uint8Array());
+  return rows.flatMap(({ row }) => (row.key === undefined ? [] : [row]));
 }
 
 function bytesOf(secret: DeviceSecretObject, key: string): Uint8Array | undefined {

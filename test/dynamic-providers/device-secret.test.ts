@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { readConfigFile } from "../../builders/config-file.ts";
 import { decodeNvs } from "../../builders/nvs/decode.ts";
 import { decryptNvs, nvsKeysFromHmac, readKeyPartition } from "../../builders/nvs/encrypt.ts";
 import type { DevicePayload } from "../../dynamic-providers/device-payload.ts";
@@ -28,6 +29,14 @@ function decoded(image: Uint8Array) {
 }
 
 describe("a device's Secret", () => {
+  it("holds a configuration file where its class says so", () => {
+    const { object, configDigest } = deviceSecret(identity, { ...payload, format: "file" });
+    const image = bytesOf(object, "config.bin");
+    expect(image).toHaveLength(payload.size);
+    expect(readConfigFile(image)).toBe(bytesOf(object, "config.csv").toString());
+    expect(configDigest).toBe(`sha256:${createHash("sha256").update(image).digest("hex")}`);
+  });
+
   it("holds the credentials, the mapped keys and an image with every entry at its value", () => {
     const { object } = deviceSecret(identity, payload);
     expect(bytesOf(object, "WIFI_SSID").toString()).toBe("Halle Süd");

@@ -22,6 +22,7 @@ describe("loading manifests", () => {
     expect(documents.clusters[0]!.manifest.spec.artifacts).toEqual({ kind: "cluster" });
     expect(documents.classes[0]!.manifest.spec.config).toEqual({
       builder: { name: "nvs" },
+      format: "nvs",
       partition: { label: "cfg", size: 0x6000 },
       mapping: [],
     });

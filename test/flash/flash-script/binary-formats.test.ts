@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { configFile } from "../../../builders/config-file.ts";
 import { encryptNvs } from "../../../builders/nvs/encrypt.ts";
 import type { NvsEntry } from "../../../builders/nvs/entry.ts";
 import { generateNvs } from "../../../builders/nvs/generate.ts";
@@ -64,6 +65,17 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       ];
       expect(await call(shell, "nvs_identity", generateNvs(rows, { size: 0x10000 }))).toBe(
         `device ${"a".repeat(56)}\nclass c\n`,
+      );
+    });
+
+    it("finds them in a configuration file, whatever its values look like", async () => {
+      const rows = [
+        text("edgeflock", "device", "cam-001"),
+        text("edgeflock", "class", "esp32-cam"),
+        text("other", "k", "a\nedgeflock,namespace,,\ndevice,data,string,cam-666"),
+      ];
+      expect(await call(shell, "file_identity", configFile(rows, 0x6000))).toBe(
+        "device cam-001\nclass esp32-cam\n",
       );
     });
 
