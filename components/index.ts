@@ -1,4 +1,5 @@
 // The TypeScript API: `import { DevicesCluster, DeviceClass, DeviceGroup, Device } from "edgeflock"`.
+export { CustomResources, type CustomResourcesArgs } from "./custom-resources.ts";
 export { Device, type DeviceArgs } from "./device.ts";
 export { DeviceClass, type DeviceClassArgs } from "./device-class.ts";
 export { DeviceGroup, type DeviceGroupArgs } from "./device-group.ts";

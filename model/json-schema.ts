@@ -11,12 +11,13 @@ export function manifestJsonSchema(): Record<string, unknown> {
     MANIFEST_SCHEMAS.DeviceGroup,
     MANIFEST_SCHEMAS.Device,
   ]);
-  const { oneOf, anyOf, $schema, definitions, ...rest } = z.toJSONSchema(any, {
+  const json = z.toJSONSchema(any, {
     target: "draft-7",
     io: "input",
     reused: "inline",
     unrepresentable: "throw",
   });
+  const { oneOf, anyOf, $schema, definitions, ...rest } = withoutKubernetesWords(json);
   const schemas = (oneOf ?? anyOf)!;
   return {
     $schema,
@@ -47,4 +48,10 @@ export function manifestJsonSchemaText(): string {
     },
   );
   return `${compact}\n`;
+}
+
+/** No editor knows them. */
+function withoutKubernetesWords<S>(schema: S): S {
+  const known = (key: string, value: unknown) => (key.startsWith("x-kubernetes-") ? undefined : value);
+  return JSON.parse(JSON.stringify(schema, known)) as S;
 }

@@ -1,6 +1,6 @@
 // `spec.artifacts` of a DevicesCluster: where firmware is kept, and how to get in there. Pure; touches nothing.
 import { z } from "zod";
-import { credentialSource } from "./schema-parts.ts";
+import { credentialSource, text } from "./schema-parts.ts";
 
 const HOST = "([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:]+\\])(:[0-9]{1,5})?";
 
@@ -22,6 +22,7 @@ const s3 = z.strictObject({
   kind: z.literal("s3").describe("In a bucket of AWS, or of any server that speaks S3."),
   bucket: z
     .string()
+    .max(63)
     .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be the name of a bucket, which is there already"),
   prefix: z
     .string()
@@ -34,6 +35,7 @@ const s3 = z.strictObject({
     .default(""),
   region: z
     .string()
+    .max(40)
     .regex(/^[a-z0-9-]{1,40}$/, "must be a region, such as eu-central-1")
     .default("us-east-1"),
   endpoint: z
@@ -69,10 +71,8 @@ export const artifacts = z
     }),
     z.strictObject({
       kind: z.literal("directory").describe("In a folder of this machine."),
-      path: z
-        .string()
+      path: text(1000)
         .min(1)
-        .max(1000)
         .regex(/^\P{Cc}+$/u, "must not contain control characters"),
     }),
     s3,

@@ -1,8 +1,9 @@
 // Schema of a cluster's broker: what kind it is, how it gets its users, and who may make them. Pure; touches nothing.
 import { z } from "zod";
+import { cel, celField, celList, celMatches, celText } from "./cel.ts";
 import { liveKind, MANAGEMENT_SCHEMES, MECHANISMS, mechanismOf } from "./mqtt-broker.ts";
 import { NVS_STRING_MAX } from "./nvs-type.ts";
-import { plainText, secretSource } from "./schema-parts.ts";
+import { credentialCondition, plainText, plainTextCondition, secretSource } from "./schema-parts.ts";
 
 const HOST =
   /^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
@@ -14,14 +15,17 @@ export const pemCertificates = z
   .max(NVS_STRING_MAX, `must fit an NVS string: at most ${NVS_STRING_MAX} characters`)
   .regex(PEM, "must be certificates in PEM form");
 
-const adminSecret = secretSource.refine((source) => !("random" in source), {
-  error: "nobody would know it; take it from fromConfig, fromEnv or fromSecret",
-});
+const MADE_UP = "nobody would know it; take it from fromConfig, fromEnv or fromSecret";
+const adminSecret = secretSource
+  .refine((source) => !("random" in source), MADE_UP)
+  .meta(cel(["!has(self.random)", MADE_UP]));
+
+const NAME_MAX = 200;
 
 const admin = z
   .strictObject({
     username: z
-      .union([plainText(200).min(1), adminSecret], {
+      .union([plainText(NAME_MAX).min(1), adminSecret], {
         error: "expected a name, or a source such as { fromConfig: brokerAdmin }",
       })
       .describe("Its name (for EMQX an API key), or where that comes from."),
@@ -32,13 +36,29 @@ const admin = z
     description: "Who makes the users at a broker that takes them live. Kept encrypted in Pulumi's state.",
   });
 
+/** Of an administrator's name, which no CRD can say: text, or where it comes from. About the whole object. */
+export const ADMIN_NAME_RULES: [rule: string, message: string][] = [
+  [
+    "!has(object.spec.mqtt.broker.admin) || " +
+      `${plainTextCondition("object.spec.mqtt.broker.admin.username", NAME_MAX)} || ` +
+      `${credentialCondition("object.spec.mqtt.broker.admin.username")}`,
+    "mqtt.broker.admin.username: expected a name, or a source such as { fromConfig: brokerAdmin }",
+  ],
+];
+
+const ADDRESS =
+  /^[a-z][a-z0-9+.-]{0,20}:\/\/([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:]{2,39}\])(:[0-9]{1,5})?(\/[A-Za-z0-9._~-]+)*\/?$/;
+const MORE = /[@?#]/;
+const NO_ADDRESS = "must be an address such as https://mqtt.example:15671";
+
 const management = z
   .strictObject({
     url: z
       .string()
       .max(500)
-      .refine((text) => URL.canParse(text), "must be an address such as https://mqtt.example:15671")
-      .refine((text) => !/[@?#]/.test(text), "must have no user, query or fragment in it")
+      .refine((text) => !MORE.test(text), "must have no user, query or fragment in it")
+      .refine((text) => MORE.test(text) || (ADDRESS.test(text) && URL.canParse(text)), NO_ADDRESS)
+      .meta({ pattern: ADDRESS.source })
       .describe("Default on the broker's host: mqtts:// as devices connect, https:// on 15671 or 18084.")
       .optional(),
     tls: z
@@ -48,6 +68,40 @@ const management = z
     ca: pemCertificates.describe("Signs the API's certificate; default `mqtt.ca`. PEM text.").optional(),
   })
   .meta({ title: "Management", description: "Where the broker's API is." });
+
+const NO_HOST = "must be a host name or an address, without scheme and port";
+const LIVE =
+  "(has(self.mechanism) ? self.mechanism in ['dynsec', 'api'] : self.kind in ['rabbitmq', 'emqx'])";
+const DYNSEC = "(has(self.mechanism) && self.mechanism == 'dynsec')";
+const PLAIN_ALLOWED = "(has(self.management) && has(self.management.tls) && !self.management.tls)";
+const HAS_URL = "(has(self.management) && has(self.management.url))";
+const scheme = (of: "secure" | "plain") => {
+  const [dynsec, http] = of === "secure" ? ["mqtts:", "https:"] : ["mqtt:", "http:"];
+  return `self.management.url.startsWith(${DYNSEC} ? ${celText(dynsec!)} : ${celText(http!)})`;
+};
+/** What `superRefine` below says. */
+const RULES: [rule: string, message: string][] = [
+  [
+    `!has(self.mechanism) || ${Object.entries(MECHANISMS)
+      .map(([kind, of]) => `(self.kind == ${celText(kind)} && self.mechanism in ${celList(of)})`)
+      .join(" || ")}`,
+    "this kind of broker has no such mechanism",
+  ],
+  [
+    `${LIVE} == has(self.admin)`,
+    "a broker that takes its users live needs admin: { username: NAME, password: { fromConfig: KEY } }; any other needs none",
+  ],
+  [`${LIVE} || !has(self.management)`, "management is for a broker that takes its users live; remove it"],
+  ["self.kind == 'rabbitmq' || !has(self.vhost)", "only RabbitMQ has virtual hosts"],
+  [
+    `!${LIVE} || !${HAS_URL} || ${scheme("secure")} || (${scheme("plain")} && ${PLAIN_ALLOWED})`,
+    "management.url must begin with https:// (mqtts:// for dynsec); without TLS only with management.tls: false",
+  ],
+  [
+    `!${DYNSEC} || ${celField("self", "tls", "true")} || ${PLAIN_ALLOWED} || ${HAS_URL}`,
+    "the administrator's password would go without TLS, as the broker has none; say so with management: { tls: false }",
+  ],
+];
 
 export const broker = z
   .strictObject({
@@ -64,8 +118,11 @@ export const broker = z
       .string()
       .max(253)
       .refine((host) => HOST.test(host) || (host.includes(":") && IPV6.test(host)), {
-        error: "must be a host name or an address, without scheme and port",
-      }),
+        error: NO_HOST,
+      })
+      .meta(
+        cel([`${celMatches("self", HOST)} || (self.contains(':') && ${celMatches("self", IPV6)})`, NO_HOST]),
+      ),
     port: z.int().min(1).max(65535).describe("Default 8883 with TLS, 1883 without.").optional(),
     tls: z.boolean().describe("Plain MQTT has to be asked for with `tls: false`.").default(true),
     admin: admin.optional(),
@@ -100,7 +157,7 @@ export const broker = z
     if (kind !== "rabbitmq" && vhost !== undefined) problem(["vhost"], "only RabbitMQ has virtual hosts");
     if (live) checkManagement(live, written, problem);
   })
-  .meta({ title: "Broker" });
+  .meta({ title: "Broker", ...cel(...RULES) });
 
 function checkManagement(
   live: keyof typeof MANAGEMENT_SCHEMES,

@@ -1,17 +1,21 @@
 // Parts of the class's schema: firmware, configuration partition, sensors, encryption.
 // Pure; touches nothing.
 import { z } from "zod";
+import { cel, celList, listMap } from "./cel.ts";
 import { IMAGE_BY_DIGEST } from "./image-reference.ts";
-import { settingKey } from "./schema-parts.ts";
+import { boundedRecord, settingKey, text } from "./schema-parts.ts";
 
-const relativeFolder = z
-  .string()
+const INSIDE = "must be a folder inside the project, relative to it";
+const relativeFolder = text(500)
   .min(1)
-  .max(500)
   .regex(/^[^\p{Cc}\\]+$/u, "must be a path with / and without control characters")
   .refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), {
-    error: "must be a folder inside the project, relative to it",
-  });
+    error: INSIDE,
+  })
+  .meta(cel(["!self.startsWith('/') && !self.split('/').exists(part, part == '..')", INSIDE]));
+
+/** Longest name of a builder's argument. */
+export const ARGUMENT_NAME_MAX = 200;
 
 /** What a builder runs in. */
 const container = z
@@ -24,6 +28,7 @@ const container = z
     network: z.boolean().describe("Whether the builder may use the network; default no.").optional(),
     memory: z
       .string()
+      .max(7)
       .regex(/^[1-9][0-9]{0,5}[mg]$/, 'must be a size such as "512m" or "4g"')
       .describe("Most memory; default 4g.")
       .optional(),
@@ -51,8 +56,7 @@ export const firmware = z
             "must be the name of a builder, such as native or prebuilt",
           )
           .describe("Builder, such as `native` or `prebuilt`."),
-        args: z
-          .record(z.string().min(1).max(200), z.json())
+        args: boundedRecord(z.string().min(1).max(ARGUMENT_NAME_MAX), z.json())
           .describe("Arguments of the builder.")
           .default({}),
         source: relativeFolder
@@ -78,6 +82,7 @@ export const firmware = z
 /** Partitions that belong to the firmware or the bootloader. */
 const FOREIGN_PARTITIONS = ["nvs", "nvs_keys", "nvs_key", "otadata", "phy_init", "factory", "ota_0", "ota_1"];
 const PAGE = 4096;
+const FOREIGN = "belongs to the firmware; the configuration has a partition of its own";
 
 export const partition = z
   .strictObject({
@@ -85,10 +90,8 @@ export const partition = z
       .string()
       .max(15, "a partition's label has at most 15 characters")
       .regex(/^[A-Za-z0-9_-]+$/, 'is made of letters, digits, "_" and "-"')
-      .refine(
-        (label) => !FOREIGN_PARTITIONS.includes(label),
-        "belongs to the firmware; the configuration has a partition of its own",
-      )
+      .refine((label) => !FOREIGN_PARTITIONS.includes(label), FOREIGN)
+      .meta(cel([`!(self in ${celList(FOREIGN_PARTITIONS)})`, FOREIGN]))
       .describe("Label of the configuration partition; its offset comes from the class's partition table.")
       .default("cfg"),
     size: z
@@ -112,9 +115,7 @@ export const sensors = z
         .string()
         .max(32)
         .regex(/^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/, 'is made of a-z, 0-9, "_" and "-"'),
-      unit: z
-        .string()
-        .max(16)
+      unit: text(16)
         .regex(/^\P{Cc}*$/u, "must not contain control characters")
         .optional(),
     }),
@@ -133,6 +134,7 @@ export const sensors = z
       seen.add(sensor.name);
     }
   })
+  .meta(listMap("name"))
   .describe("Drivers are compiled into the firmware; their pins, intervals and on/off are settings.");
 
 export const security = z
@@ -169,3 +171,15 @@ export function securityProblem(
   }
   return undefined;
 }
+
+/** The same as rules about a class's spec. */
+export const SECURITY_RULES: [rule: string, message: string][] = [
+  [
+    `!(has(self.security) && has(self.security.nvsEncryption) && self.security.nvsEncryption == 'hmac') || self.chip in ${celList(HMAC_CHIPS)}`,
+    'the chip has no HMAC peripheral to keep the key in; use nvsEncryption "flash" together with flashEncryption: true',
+  ],
+  [
+    "!(has(self.security) && has(self.security.nvsEncryption) && self.security.nvsEncryption == 'flash') || (has(self.security.flashEncryption) && self.security.flashEncryption)",
+    "without flash encryption the nvs_keys partition would lie in the clear beside the data; set flashEncryption: true",
+  ],
+];

@@ -1,5 +1,6 @@
 // Schema of a cluster's MQTT: its broker, where topics begin, and who but devices uses it. Pure; touches nothing.
 import { z } from "zod";
+import { cel, celField, celMatches, celText, listMap } from "./cel.ts";
 import { RESERVED_ENDINGS } from "./names.ts";
 import { broker, pemCertificates } from "./schema-broker.ts";
 import { dnsLabel, secretKey } from "./schema-parts.ts";
@@ -17,10 +18,15 @@ export const USER_SECRET_KEYS = {
 
 const OWN_NAME = new RegExp(`(${RESERVED_ENDINGS.join("|")}|-broker-\\d+)$`);
 
+const OWN_SECRET = "ends like a Secret that Edgeflock makes; choose another name";
+const ONE_KEY = "two values cannot go under one key";
+const KEY_FIELDS = Object.keys(USER_SECRET_KEYS);
+
 const userSecret = z
   .strictObject({
     name: dnsLabel(63)
-      .refine((name) => !OWN_NAME.test(name), "ends like a Secret that Edgeflock makes; choose another name")
+      .refine((name) => !OWN_NAME.test(name), OWN_SECRET)
+      .meta(cel([`!${celMatches("self", OWN_NAME)}`, OWN_SECRET]))
       .describe("Made where it isn't there; a Secret of the application's own keeps its other keys."),
     namespace: dnsLabel(63).describe("Default the cluster's; any other must be there.").optional(),
     keys: z
@@ -32,7 +38,18 @@ const userSecret = z
       })
       .refine((keys) => Object.keys(keys).length > 0, "needs at least one key")
       .refine((keys) => new Set(Object.values(keys)).size === Object.keys(keys).length, {
-        error: "two values cannot go under one key",
+        error: ONE_KEY,
+      })
+      .meta({
+        minProperties: 1,
+        ...cel([
+          KEY_FIELDS.flatMap((one, index) =>
+            KEY_FIELDS.slice(index + 1).map(
+              (other) => `!(has(self.${one}) && has(self.${other}) && self.${one} == self.${other})`,
+            ),
+          ).join(" && "),
+          ONE_KEY,
+        ]),
       })
       .describe(`Which value goes under which key; default ${Object.values(USER_SECRET_KEYS).join(", ")}.`)
       .optional(),
@@ -43,7 +60,24 @@ const user = z
   .strictObject({ name: dnsLabel(50), secret: userSecret })
   .meta({ id: "MqttUser", description: "Somebody who uses the broker and is no device." });
 
-const users = z.array(user).max(100).default([]);
+const users = z.array(user).max(100).meta(listMap("name")).default([]);
+
+const places = (list: string) =>
+  `(has(self.${list}) ? self.${list}.map(user, ${celField("user.secret", "namespace", "''")} + '/' + user.secret.name) : [])`;
+const ALL_PLACES = `(${places("readers")} + ${places("applications")})`;
+const none = (list: string) => `(!has(self.${list}) || size(self.${list}) == 0)`;
+const NO_USERS: [rule: string, message: string] = [
+  `self.broker.kind != ${celText("external")} || (${none("readers")} && ${none("applications")})`,
+  "an external broker's users are made by whoever runs it; remove readers and applications",
+];
+
+/** The rest of what `superRefine` below says of users; more than a CRD's budget allows for. Names are a list's keys. */
+export const USER_RULES: [rule: string, message: string][] = [
+  [
+    `${ALL_PLACES}.all(one, ${ALL_PLACES}.exists_one(other, other == one))`,
+    "readers and applications need a Secret each",
+  ],
+];
 
 export const mqtt = z
   .strictObject({
@@ -81,7 +115,7 @@ export const mqtt = z
       }
     }
   })
-  .meta({ title: "MQTT" });
+  .meta({ title: "MQTT", ...cel(NO_USERS) });
 
 /** Of a class. */
 export const classMqtt = z

@@ -1,6 +1,7 @@
 // Parts that the schemas of the four kinds share: metadata, settings, secrets, mapping, selector. Pure; touches nothing.
 // Every text, list and map is bounded, so that the same source can become CRDs whose rules have a bounded cost.
 import { z } from "zod";
+import { cel, celList, celMatches } from "./cel.ts";
 import { DNS_LABEL, type Kind, nameMax } from "./names.ts";
 import { NVS_NAME_MAX, NVS_STRING_MAX, NVS_TYPES } from "./nvs-type.ts";
 
@@ -8,19 +9,40 @@ import { NVS_NAME_MAX, NVS_STRING_MAX, NVS_TYPES } from "./nvs-type.ts";
 export const SETTING_KEY_MAX = 63;
 const SETTING_KEY = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 /** A label's value, or the part of its key after the prefix. https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ */
-const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
-const LABEL_KEY = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
+const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$/;
+const LABEL_KEY =
+  /^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
+/** Longest prefix of a label's key, a DNS subdomain. */
+const LABEL_PREFIX_MAX = 253;
 const MAX_ENTRIES = 500;
 
-const CONTROL_CHARACTERS = /(?![\t\n])\p{Cc}/u;
+/** Nothing but tab and line feed of Unicode's category Cc. */
+const WITHOUT_CONTROL_CHARACTERS = /^[\P{Cc}\t\n]*$/u;
+
+/** At most so many characters, counted as Kubernetes does: code points. */
+export function text(max: number) {
+  const fits = (value: string) => value.length <= max || [...value].length <= max;
+  return z.string().refine(fits, `must have at most ${max} characters`).meta({ maxLength: max });
+}
 
 /** Text without control characters other than tab and line feed. */
 export function plainText(max: number) {
+  return text(max)
+    .refine((value) => WITHOUT_CONTROL_CHARACTERS.test(value), "must not contain control characters")
+    .refine((value) => value.isWellFormed(), "must be well-formed Unicode")
+    .meta({ pattern: WITHOUT_CONTROL_CHARACTERS.source });
+}
+
+/** A map with at most so many entries. */
+export function boundedRecord<K extends z.ZodType<string, string>, V extends z.ZodType>(
+  key: K,
+  value: V,
+  max: number = MAX_ENTRIES,
+) {
   return z
-    .string()
-    .max(max)
-    .refine((text) => !CONTROL_CHARACTERS.test(text), "must not contain control characters")
-    .refine((text) => text.isWellFormed(), "must be well-formed Unicode");
+    .record(key, value)
+    .refine((map) => Object.keys(map).length <= max, `must have at most ${max} entries`)
+    .meta({ maxProperties: max });
 }
 
 export function dnsLabel(max: number) {
@@ -30,19 +52,56 @@ export function dnsLabel(max: number) {
     .regex(DNS_LABEL, 'must be a DNS label: a-z, 0-9 and "-", beginning and ending with a letter or digit');
 }
 
+const SETTING_KEY_SPELLING =
+  'a setting\'s key is made of letters, digits, "_" and "-", with single dots between';
+const KEPT_WORD = "is a word that JavaScript keeps for itself";
+const KEPT_WORDS = Object.getOwnPropertyNames(Object.prototype);
+const OWN_SETTINGS = /^(mqtt|edgeflock)\./;
+const OWN_SETTING = 'settings that begin with "mqtt." or "edgeflock." are Edgeflock\'s own';
+
 export const settingKey = z
   .string()
   .max(SETTING_KEY_MAX, `a setting's key has at most ${SETTING_KEY_MAX} characters`)
-  .regex(SETTING_KEY, 'a setting\'s key is made of letters, digits, "_" and "-", with single dots between')
-  .refine((key) => !(key in {}), "is a word that JavaScript keeps for itself")
-  .refine(
-    (key) => !/^(mqtt|edgeflock)\./.test(key),
-    'settings that begin with "mqtt." or "edgeflock." are Edgeflock\'s own',
+  .regex(SETTING_KEY, SETTING_KEY_SPELLING)
+  .refine((key) => !(key in {}), KEPT_WORD)
+  .refine((key) => !OWN_SETTINGS.test(key), OWN_SETTING)
+  .meta(
+    cel(
+      [`!(self in ${celList(KEPT_WORDS)})`, KEPT_WORD],
+      [`!${celMatches("self", OWN_SETTINGS)}`, OWN_SETTING],
+    ),
   );
+
+/** Of the keys of a map: what `settingKey` says, as rules about the map `of`. */
+export function settingKeyRules(of: string): [rule: string, message: string][] {
+  const all = (condition: string) => `${of}.all(key, ${condition})`;
+  return [
+    [all(`size(key) <= ${SETTING_KEY_MAX} && ${celMatches("key", SETTING_KEY)}`), SETTING_KEY_SPELLING],
+    [all(`!(key in ${celList(KEPT_WORDS)})`), KEPT_WORD],
+    [all(`!${celMatches("key", OWN_SETTINGS)}`), OWN_SETTING],
+  ];
+}
+
+/** Longest text that a setting may be. */
+export const SETTING_TEXT_MAX = NVS_STRING_MAX * 4;
+/** What `plainText` says of a value of whatever type, with one character at least. */
+export function plainTextCondition(of: string, max: number): string {
+  return `(type(${of}) == string && size(${of}) >= 1 && size(${of}) <= ${max} && ${celMatches(of, WITHOUT_CONTROL_CHARACTERS)})`;
+}
+
+/** What `plainValue` says of the value `of`, whose type no structural schema can leave open. */
+export function plainValueRules(of: string): [rule: string, message: string][] {
+  const safe = Number.MAX_SAFE_INTEGER;
+  const string = `type(${of}) == string && size(${of}) <= ${SETTING_TEXT_MAX} && ${celMatches(of, WITHOUT_CONTROL_CHARACTERS)}`;
+  const integer = `type(${of}) == int && ${of} <= ${safe} && ${of} >= -${safe}`;
+  const double = `type(${of}) == double && ${of} < ${safe + 1}.0 && ${of} > -${safe + 1}.0`;
+  const rule = `type(${of}) == bool || (${string}) || (${integer}) || (${double})`;
+  return [[rule, "expected text without control characters, an exact number or true/false"]];
+}
 
 export const plainValue = z.union(
   [
-    plainText(NVS_STRING_MAX * 4),
+    plainText(SETTING_TEXT_MAX),
     z.number().refine((value) => !Number.isInteger(value) || Number.isSafeInteger(value), {
       error:
         "is too large to be exact; write it in quotes and give the setting the type u64 or i64 in a mapping",
@@ -62,25 +121,32 @@ function describePlainValue(input: unknown): string {
   return "expected text without control characters, a number or true/false";
 }
 
-export const settings = z.record(settingKey, plainValue).meta({
+export const settings = boundedRecord(settingKey, plainValue).meta({
   title: "Settings",
   description:
     "Plain settings. `a.b` goes to NVS namespace `a`, key `b`, unless a mapping says otherwise; a key without a dot reaches the image only by a mapping.",
 });
 
+const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const CONFIG_KEY = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+const SECRET_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
+const SECRET_KEY = /^[A-Za-z0-9_.-]+$/;
+
 const environmentName = z
   .string()
   .max(200)
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of an environment variable");
+  .regex(ENVIRONMENT_NAME, "must be the name of an environment variable");
 const configKey = z
   .string()
   .max(200)
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, "must be a key of `pulumi config`, without the project's prefix");
+  .regex(CONFIG_KEY, "must be a key of `pulumi config`, without the project's prefix");
+const SECRET_KEY_DOTS = 'must not be "." nor begin with ".."';
 export const secretKey = z
   .string()
   .max(253)
-  .regex(/^[A-Za-z0-9_.-]+$/, 'a key of a Secret is made of letters, digits, ".", "_" and "-"')
-  .refine((key) => key !== "." && !key.startsWith(".."), 'must not be "." nor begin with ".."');
+  .regex(SECRET_KEY, 'a key of a Secret is made of letters, digits, ".", "_" and "-"')
+  .refine((key) => key !== "." && !key.startsWith(".."), SECRET_KEY_DOTS)
+  .meta(cel(["self != '.' && !self.startsWith('..')", SECRET_KEY_DOTS]));
 
 /** What a secret may be taken from. */
 export const SECRET_SOURCES = ["fromConfig", "fromEnv", "fromSecret", "random"] as const;
@@ -94,10 +160,7 @@ const fromEnv = z.strictObject({
 const fromSecret = z.strictObject({
   fromSecret: z
     .strictObject({
-      name: z
-        .string()
-        .max(253)
-        .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
+      name: z.string().max(253).regex(SECRET_NAME),
       key: secretKey,
     })
     .describe("A key of a Kubernetes Secret that exists in the cluster's namespace."),
@@ -129,6 +192,21 @@ export const credentialSource = z
     description: "Where a credential comes from; never the credential itself.",
   });
 
+/** What `credentialSource` says of a value of whatever type. */
+export function credentialCondition(of: string): string {
+  const text = (at: string, max: number, pattern: RegExp) =>
+    `type(${at}) == string && size(${at}) <= ${max} && ${celMatches(at, pattern)}`;
+  const secret = `${of}.fromSecret`;
+  const either = [
+    `('fromConfig' in ${of} && ${text(`${of}.fromConfig`, 200, CONFIG_KEY)})`,
+    `('fromEnv' in ${of} && ${text(`${of}.fromEnv`, 200, ENVIRONMENT_NAME)})`,
+    `('fromSecret' in ${of} && type(${secret}) == map && size(${secret}) == 2 && 'name' in ${secret} && 'key' in ${secret} && ` +
+      `${text(`${secret}.name`, 253, SECRET_NAME)} && ${text(`${secret}.key`, 253, SECRET_KEY)} && ` +
+      `${secret}.key != '.' && !${secret}.key.startsWith('..'))`,
+  ];
+  return `(type(${of}) == map && size(${of}) == 1 && (${either.join(" || ")}))`;
+}
+
 const THREE_WAYS = "{ fromConfig: KEY }, { fromEnv: VARIABLE } or { fromSecret: { name: NAME, key: KEY } }";
 const FOUR_WAYS =
   "{ fromConfig: KEY }, { fromEnv: VARIABLE }, { fromSecret: { name: NAME, key: KEY } } or { random: { length: 24 } }";
@@ -141,9 +219,11 @@ function describeSecretSource(input: unknown, ways = FOUR_WAYS): string {
   return `expected exactly one source: ${ways}`;
 }
 
-export const secrets = z
-  .record(settingKey, secretSource)
-  .meta({ title: "Secrets", description: "Secret settings: their keys and where each value comes from." });
+export const secrets = boundedRecord(settingKey, secretSource).meta({
+  title: "Secrets",
+  description: "Secret settings: their keys and where each value comes from.",
+  ...cel(...settingKeyRules("self")),
+});
 
 const nvsName = z
   .string()
@@ -173,23 +253,27 @@ export const mapping = z.array(mappingEntry).max(MAX_ENTRIES).meta({
   description: "Where settings go; a device's entry replaces the class's entry for the same setting.",
 });
 
+const LABEL_KEY_SPELLING = "must be a label's key, such as hall or example.com/hall";
+const PREFIX_FITS = `indexOf('/') <= ${LABEL_PREFIX_MAX}`;
 export const labelKey = z
   .string()
   .max(317)
-  .regex(LABEL_KEY, "must be a label's key, such as hall or example.com/hall");
+  .regex(LABEL_KEY, LABEL_KEY_SPELLING)
+  .refine((key) => key.indexOf("/") <= LABEL_PREFIX_MAX, LABEL_KEY_SPELLING)
+  .meta(cel([`self.${PREFIX_FITS}`, LABEL_KEY_SPELLING]));
 export const labelValue = z
   .string()
   .max(63, "a label's value has at most 63 characters")
-  .refine(
-    (text) => text === "" || LABEL_NAME.test(text),
+  .regex(
+    LABEL_VALUE,
     'a label\'s value is made of letters, digits, "-", "_" and ".", and begins and ends with a letter or digit',
   );
 
-const labels = z.record(
-  labelKey.refine(
-    (key) => !/^([a-z0-9.-]+\.)?edgeflock\.io\//.test(key),
-    "labels of edgeflock.io are set by Edgeflock itself",
-  ),
+/** Labels that nobody else may set. */
+export const OWN_LABELS = /^([a-z0-9.-]+\.)?edgeflock\.io\//;
+export const OWN_LABEL = "labels of edgeflock.io are set by Edgeflock itself";
+const labels = boundedRecord(
+  labelKey.refine((key) => !OWN_LABELS.test(key), OWN_LABEL),
   labelValue,
 );
 
@@ -207,11 +291,24 @@ const expression = z
     if (!takesValues && values !== undefined) {
       context.addIssue({ code: "custom", path: ["values"], message: `${operator} takes no values` });
     }
-  });
+  })
+  .meta(
+    cel([
+      "(self.operator in ['In', 'NotIn']) == has(self.values)",
+      "In and NotIn need values, the others take none",
+    ]),
+  );
 
 export const selector = z
   .strictObject({
-    matchLabels: z.record(labelKey, labelValue).optional(),
+    matchLabels: boundedRecord(labelKey, labelValue)
+      .meta(
+        cel([
+          `self.all(key, size(key) <= 317 && key.${PREFIX_FITS} && ${celMatches("key", LABEL_KEY)})`,
+          LABEL_KEY_SPELLING,
+        ]),
+      )
+      .optional(),
     matchExpressions: z.array(expression).max(MAX_ENTRIES).optional(),
   })
   .meta({

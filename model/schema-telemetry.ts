@@ -1,7 +1,8 @@
 // Schema of a cluster's telemetry: the InfluxDB that keeps it, who writes there and who reads. Pure; touches nothing.
 import { z } from "zod";
+import { cel, celDistinct, celField, celMatches, celText } from "./cel.ts";
 import { RESERVED_ENDINGS } from "./names.ts";
-import { dnsLabel, secretKey, secretSource } from "./schema-parts.ts";
+import { credentialSource, dnsLabel, secretKey } from "./schema-parts.ts";
 
 const PEM = /^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n*)+$/;
 /** Scheme, host or address, port, path: no credentials, no query, nothing that a TOML or YAML text could mistake. */
@@ -23,6 +24,9 @@ const variableKey = secretKey.regex(
   "must be the name of an environment variable: the configuration refers to it",
 );
 
+const OWN_SECRET = "ends like a Secret that Edgeflock makes; choose another name";
+const ONE_KEY = "two values cannot go under one key";
+
 const url = z
   .string()
   .max(500)
@@ -31,7 +35,8 @@ const url = z
 const influxSecret = z
   .strictObject({
     name: dnsLabel(63)
-      .refine((name) => !OWN_NAME.test(name), "ends like a Secret that Edgeflock makes; choose another name")
+      .refine((name) => !OWN_NAME.test(name), OWN_SECRET)
+      .meta(cel([`!${celMatches("self", OWN_NAME)}`, OWN_SECRET]))
       .describe("Made where it isn't there; a Secret of the application's own keeps its other keys."),
     namespace: dnsLabel(63).describe("Default the cluster's; any other must be there.").optional(),
     keys: z
@@ -41,7 +46,15 @@ const influxSecret = z
         username: variableKey.default(INFLUXDB_SECRET_KEYS.username),
         password: variableKey.default(INFLUXDB_SECRET_KEYS.password),
       })
-      .refine((keys) => new Set(Object.values(keys)).size === 4, "two values cannot go under one key")
+      .refine((keys) => new Set(Object.values(keys)).size === 4, ONE_KEY)
+      .meta(
+        cel([
+          celDistinct(
+            Object.entries(INFLUXDB_SECRET_KEYS).map(([field, key]) => celField("self", field, celText(key))),
+          ),
+          ONE_KEY,
+        ]),
+      )
       .describe(
         `Which value goes under which key; default ${Object.values(INFLUXDB_SECRET_KEYS).join(", ")}.`,
       )
@@ -59,6 +72,8 @@ const generation = z
   .describe("Raise it by one to give the user a new password.")
   .default(1);
 
+const IN_THE_CLEAR = "would send passwords in the clear; use https, or ask for it with allowHttp: true";
+
 const influxdb = z
   .strictObject({
     url: url.describe("Where Telegraf writes and Grafana reads."),
@@ -75,6 +90,7 @@ const influxdb = z
       .max(64)
       .regex(/^[A-Za-z0-9_-]+$/, 'is made of letters, digits, "_" and "-"')
       .refine((name) => name !== "_internal", "is InfluxDB's own")
+      .meta(cel(["self != '_internal'", "is InfluxDB's own"]))
       .describe("Made where it isn't there; never deleted."),
     admin: z
       .strictObject({
@@ -82,20 +98,24 @@ const influxdb = z
           .string()
           .max(100)
           .regex(/^[A-Za-z0-9._@-]+$/, 'is made of letters, digits, ".", "_", "@" and "-"'),
-        password: secretSource.refine((source) => !("random" in source), {
-          error: "InfluxDB has this password already, so it cannot be made up here",
-        }),
+        password: credentialSource,
       })
       .describe("An administrator of InfluxDB, who makes the other users."),
   })
   .superRefine(({ allowHttp, ...urls }, context) => {
     for (const field of ["url", "adminUrl"] as const) {
       if (allowHttp || !urls[field]?.startsWith("http:")) continue;
-      const message = "would send passwords in the clear; use https, or ask for it with allowHttp: true";
-      context.addIssue({ code: "custom", path: [field], message });
+      context.addIssue({ code: "custom", path: [field], message: IN_THE_CLEAR });
     }
   })
-  .meta({ title: "InfluxDB", description: "An InfluxDB 1.x with authentication." });
+  .meta({
+    title: "InfluxDB",
+    description: "An InfluxDB 1.x with authentication.",
+    ...cel([
+      `${celField("self", "allowHttp", "false")} || !(self.url.startsWith('http:') || ${celField("self", "adminUrl", "''")}.startsWith('http:'))`,
+      IN_THE_CLEAR,
+    ]),
+  });
 
 export const telemetry = z
   .strictObject({
@@ -123,6 +143,7 @@ export const telemetry = z
   .meta({
     title: "Telemetry",
     description: "From the devices' sensors to a dashboard; see docs/telemetry.md.",
+    ...cel(["has(self.telegraf) || has(self.grafana)", "needs telegraf, grafana or both"]),
   });
 
 type SecretPlace = { name: string; namespace?: string | undefined };
@@ -167,3 +188,34 @@ export function telemetryProblems(spec: Cluster): { path: PropertyKey[]; message
   }
   return problems;
 }
+
+const READERS = celField("self.mqtt", "readers", "[]");
+const place = (secret: string) => `${celField(secret, "namespace", "self.namespace")} + '/' + ${secret}.name`;
+const taken = (list: string) =>
+  `(has(self.mqtt.${list}) && self.mqtt.${list}.exists(user, ${place("user.secret")} == `;
+
+function ownSecret(program: "telegraf" | "grafana"): [rule: string, message: string] {
+  const secret = place(`self.telemetry.${program}.secret`);
+  const isTaken = ["readers", "applications"].map((list) => `${taken(list)}${secret}))`).join(" || ");
+  return [
+    `!has(self.telemetry) || !has(self.telemetry.${program}) || !(${isTaken})`,
+    `the Secret of telemetry.${program} is one of mqtt.readers or mqtt.applications; it needs one of its own`,
+  ];
+}
+
+/** `telemetryProblems` as rules about a cluster's spec; more than a CRD's budget allows for. */
+export const TELEMETRY_RULES: [rule: string, message: string][] = [
+  ownSecret("telegraf"),
+  ownSecret("grafana"),
+  [
+    "!has(self.telemetry) || !has(self.telemetry.telegraf) || !has(self.telemetry.grafana) || " +
+      `${place("self.telemetry.telegraf.secret")} != ${place("self.telemetry.grafana.secret")}`,
+    "telemetry.telegraf and telemetry.grafana need a Secret each",
+  ],
+  [
+    "!has(self.telemetry) || !has(self.telemetry.telegraf) || (has(self.telemetry.telegraf.reader) " +
+      `? ${READERS}.exists(reader, reader.name == self.telemetry.telegraf.reader) ` +
+      ": self.mqtt.broker.kind == 'external')",
+    "telemetry.telegraf.reader must be one of mqtt.readers; it may be left out for an external broker alone",
+  ],
+];

@@ -1,9 +1,17 @@
 // The schemas of the four kinds: the one source of manifest checks, argument types, JSON Schema and CRDs.
 // Pure; touches nothing.
 import { z } from "zod";
+import { cel, celMatches } from "./cel.ts";
 import { API_VERSION, type Kind, nameMax } from "./names.ts";
 import { artifacts } from "./schema-artifacts.ts";
-import { firmware, partition, security, securityProblem, sensors } from "./schema-device-parts.ts";
+import {
+  firmware,
+  partition,
+  SECURITY_RULES,
+  security,
+  securityProblem,
+  sensors,
+} from "./schema-device-parts.ts";
 import { flash } from "./schema-flash.ts";
 import { classMqtt, mqtt } from "./schema-mqtt.ts";
 import type { mappingEntry, plainValue, secretSource } from "./schema-parts.ts";
@@ -48,14 +56,13 @@ function formerly(kind: Kind) {
 
 /** Namespaces that a fleet must not own: it would be deleted with the fleet. */
 const FOREIGN_NAMESPACES = /^(default|kube-.*)$/;
+const FOREIGN_NAMESPACE = "belongs to Kubernetes itself; a fleet has a namespace of its own";
 
 export const devicesClusterSpec = z
   .strictObject({
     namespace: dnsLabel(63)
-      .refine(
-        (name) => !FOREIGN_NAMESPACES.test(name),
-        "belongs to Kubernetes itself; a fleet has a namespace of its own",
-      )
+      .refine((name) => !FOREIGN_NAMESPACES.test(name), FOREIGN_NAMESPACE)
+      .meta(cel([`!${celMatches("self", FOREIGN_NAMESPACES)}`, FOREIGN_NAMESPACE]))
       .describe("Kubernetes namespace that holds everything of this cluster; created with it."),
     settings: settings.default({}),
     secrets: secrets.default({}),
@@ -102,6 +109,7 @@ export const deviceClassSpec = z
         partition: partition.prefault({}),
         mapping: mapping.default([]),
       })
+      .describe("The configuration image of its devices.")
       .prefault({}),
     settings: settings.default({}),
     secrets: secrets.default({}),
@@ -118,7 +126,10 @@ export const deviceClassSpec = z
       context.addIssue({ code: "custom", path: ["config", "format"], message });
     }
   })
-  .meta({ description: "A kind of board and its firmware, with class-wide settings and secrets." });
+  .meta({
+    description: "A kind of board and its firmware, with class-wide settings and secrets.",
+    ...cel(...SECURITY_RULES),
+  });
 
 export const deviceGroupSpec = z
   .strictObject({
@@ -141,7 +152,9 @@ export const deviceGroupSpec = z
 
 export const deviceSpec = z
   .strictObject({
-    deviceClassReference: z.strictObject({ name: dnsLabel(63).describe("Name of the DeviceClass.") }),
+    deviceClassReference: z
+      .strictObject({ name: dnsLabel(63).describe("Name of the DeviceClass.") })
+      .describe("What kind of board it is, and so which firmware it runs."),
     data: settings.default({}),
     secrets: secrets.default({}),
     mapping: mapping.default([]),
@@ -158,6 +171,7 @@ export const deviceSpec = z
           .describe("Whether the broker still takes the credentials of the generation before.")
           .default(true),
       })
+      .describe("Its MQTT credentials.")
       .prefault({}),
     flash: flash.optional(),
     formerly: formerly("Device"),

@@ -240,7 +240,7 @@ describe("a manifest is refused", () => {
 
   it("for a misspelt choice, with the nearest", () => {
     const text = CLUSTER.replace("spec:", "spec:\n  artifacts: { kind: clustr }");
-    expectOne(text, "clustr", /expected one of cluster, directory; did you mean "cluster"\?/);
+    expectOne(text, "clustr", /expected one of cluster, directory, s3, oci; did you mean "cluster"\?/);
     expectOne(stack(CLUSTER, CLASS.replace("esp32", "esp32-c3")), "esp32-c3", /did you mean "esp32c3"\?/);
   });
 

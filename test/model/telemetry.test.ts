@@ -84,7 +84,7 @@ describe("telemetry in a manifest", () => {
     const admin = (password: string) =>
       `{ influxdb: { url: 'https://i.example', database: d, admin: { username: a, password: ${password} } }, ${GRAFANA} }`;
     expect(problems(admin("{ random: { length: 20 } }"))).toEqual([
-      "spec.telemetry.influxdb.admin.password: InfluxDB has this password already, so it cannot be made up here",
+      "spec.telemetry.influxdb.admin.password.random: unknown field",
     ]);
     expect(problems(admin("hunter2"))[0]).toMatch(
       /^spec\.telemetry\.influxdb\.admin\.password: a secret is never/,
