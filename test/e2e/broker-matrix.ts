@@ -10,6 +10,8 @@ export interface TestBroker {
   readonly strict: boolean;
   /** For one whose processes hand messages on in their own time: how long after the last awaited one others may come. */
   readonly lag?: number;
+  /** Whether it ends the connection of who subscribes to what it may not, and with it other subscriptions. */
+  readonly endsConnections?: boolean;
 }
 
 export interface Principal {
@@ -137,7 +139,7 @@ class Trial {
         client.publishAsync(topic, "of the principal", { qos: 1, retain }),
       );
     if (!retain) return this.#observe(topics, awaited, publish);
-    await publish();
+    await Promise.all((await publish()).map((client) => client.endAsync()));
     const seen = await this.#observe(topics, awaited, async () => []);
     await this.#asObserver((client) => clear(client, topics));
     return seen;
@@ -208,7 +210,7 @@ class Trial {
     });
     if (clients.length === 0) return seen;
     await action();
-    for (const client of clients) await this.#settle(client, seen, awaited);
+    await this.#settle(clients, seen, awaited);
     await Promise.all(clients.map((client) => client.endAsync()));
     return seen;
   }
@@ -224,14 +226,14 @@ class Trial {
       client.on("message", (topic) => seen.add(topic));
       await client.subscribeAsync(topics, { qos: 1 });
       const clients = await action();
-      await this.#settle(client, seen, awaited);
+      await this.#settle([client], seen, awaited);
       await Promise.all(clients.map((each) => each.endAsync()));
     });
     return seen;
   }
 
-  async #settle(client: MqttClient, seen: Set<string>, awaited: Set<string>): Promise<void> {
-    await roundTrip(client);
+  async #settle(clients: MqttClient[], seen: Set<string>, awaited: Set<string>): Promise<void> {
+    for (const client of clients) await roundTrip(client);
     const { lag } = this.#broker;
     if (lag === undefined) return;
     const until = Date.now() + 10_000;
@@ -253,7 +255,7 @@ class Trial {
     const clients: MqttClient[] = [];
     for (const text of texts) {
       let client = clients.at(-1);
-      if (!client?.connected) {
+      if (!client?.connected || this.#broker.endsConnections) {
         client = await this.#connect({}, `c${this.#connections++}`);
         if (!client) return clients;
         clients.push(client);

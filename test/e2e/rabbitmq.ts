@@ -24,6 +24,7 @@ export async function findRabbitmq(): Promise<string | undefined> {
 export class Rabbitmq implements TestBroker {
   readonly strict = true;
   readonly lag = 300;
+  readonly endsConnections = true;
   readonly mqttPort: number;
   /** Of the management API. */
   readonly url: string;
