@@ -182,4 +182,8 @@ export const SECURITY_RULES: [rule: string, message: string][] = [
     "!(has(self.security) && has(self.security.nvsEncryption) && self.security.nvsEncryption == 'flash') || (has(self.security.flashEncryption) && self.security.flashEncryption)",
     "without flash encryption the nvs_keys partition would lie in the clear beside the data; set flashEncryption: true",
   ],
+  [
+    "!(has(self.config) && has(self.config.format) && self.config.format == 'file' && has(self.security) && has(self.security.nvsEncryption))",
+    "a configuration that comes as a file is plain text until it is moved; use config.format nvs",
+  ],
 ];
