@@ -72,8 +72,6 @@ volatile std::sig_atomic_t stopped = 0;
 
 /// The life of a board: until somebody stops it.
 void live(const Boot &boot) {
-  for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, [](int) { stopped = 1; });
-  std::signal(SIGPIPE, SIG_IGN);
   HostBoard board;
   Device device(board, boot, builtSensors(), EDGEFLOCK_VERSION);
   while (stopped == 0) {
@@ -84,6 +82,10 @@ void live(const Boot &boot) {
 }
 
 int run(const Options &options) {
+  if (!options.once) {
+    for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, [](int) { stopped = 1; });
+  }
+  std::signal(SIGPIPE, SIG_IGN);
   FlashFile flash;
   const std::string problem = flash.open(options.flash);
   if (!problem.empty()) return fail(kFlashUnusable, options.flash + ": " + problem);
