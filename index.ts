@@ -23,4 +23,6 @@ const fleet = await reportable(async () => {
 
 /** One POSIX shell script a device class: `pulumi stack output flashScripts --json`. */
 export const flashScripts = fleet.flashScripts;
+/** A kubeconfig for each role of each DevicesCluster: `pulumi stack output kubeconfigs --show-secrets --json`. */
+export const kubeconfigs = fleet.kubeconfigs;
 export const clusters = fleet.clusters;

@@ -4,7 +4,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { boardsIn } from "../flash/board-lease.ts";
 import { isFlashed, retirement } from "../flash/status/device-status.ts";
 import { KubernetesError } from "../kubernetes/api.ts";
-import { oldestGeneration } from "../model/mqtt-credentials.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { reportable } from "./visible.ts";
 
@@ -70,11 +69,9 @@ export function warnOfLockedOut(
   // what this update flashes itself is not locked out
   const flashed = new Set(devices.filter(({ port }) => port !== undefined).map(({ name }) => name));
   const former = new Set(devices.flatMap((device) => device.former));
-  return pulumi.output(devices.map(({ credentials }) => credentials)).apply((credentials) =>
+  return pulumi.all(devices.map(({ credentials }) => credentials.output)).apply((credentials) =>
     reportable(async () => {
-      const oldest = credentials.map(
-        (each, index) => [devices[index]!.name, oldestGeneration(each)] as const,
-      );
+      const oldest = credentials.map((each, index) => [devices[index]!.name, each.oldest] as const);
       const boards = (await fleetBoards(cluster)).filter(({ device }) => !flashed.has(device));
       const found = boardsLockedOut(boards, Object.fromEntries(oldest), former);
       const warning = lockOutWarning(found);

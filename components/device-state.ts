@@ -10,10 +10,13 @@ import {
   type FilledEntry,
   fillDeviceConfig,
   MQTT_PASSWORD_REF,
+  MQTT_REFS,
 } from "../model/device-config.ts";
 import type { Place } from "../model/former-names.ts";
-import { adoptedDeviceCredential, deviceCredential } from "../model/mqtt-credentials.ts";
+import { authoritySeed, type CertificatePlan, certificatePlan } from "../model/mqtt-certificates.ts";
+import { deviceCredential, deviceUsername } from "../model/mqtt-credentials.ts";
 import { provenanceText, type ResolvedSetting } from "../model/resolve.ts";
+import type { MqttAuth } from "../model/schema-mqtt.ts";
 
 /** Longer values are shown by their beginning and digest; the state keeps them once, in the secret text. */
 const LONGEST_SHOWN = 120;
@@ -23,12 +26,19 @@ export interface DeviceStateInput {
   /** Its oldest name, which credentials and fingerprints derive from. */
   original: Place;
   namespace: string;
+  /** Of its credentials, from 1. */
   generation: number;
-  username: string;
+  /** The day that it was handed out. */
+  issued: string;
   topic: string;
   host: string;
   port: number;
   tls: boolean;
+  auth: MqttAuth;
+  /** The oldest name of the DevicesCluster, whose authority signs certificates. */
+  authority: string;
+  /** Days that a certificate is valid. */
+  validDays: number;
   ca: string | undefined;
   partition: { label: string; size: number };
   format: "nvs" | "file";
@@ -36,6 +46,9 @@ export interface DeviceStateInput {
   plan: ConfigPlan;
   settings: readonly ResolvedSetting<unknown>[];
 }
+
+/** Before it is known which generation of credentials it has. */
+export type PlannedDevice = Omit<DeviceStateInput, "generation" | "issued">;
 
 export interface DeviceState {
   /** For each secret setting what previews show of it: a keyed fingerprint, target and origin. */
@@ -58,11 +71,12 @@ export function deviceState(
 ): DeviceState {
   const path = [input.original.namespace, input.original.name];
   const credential = deviceCredential(input, rootKey, adopted);
+  const certificate = certificateOf(input, credential.username, rootKey);
   const digestKey = deriveBytes(rootKey, "fingerprint", path, 32);
-  const plan = withUsername(input.plan, credential.username);
+  const plan = withCredential(input.plan, credential.username, input.generation);
   const { entries } = fillDeviceConfig(
     plan,
-    { ...secrets, [MQTT_PASSWORD_REF]: credential.password },
+    { ...secrets, [MQTT_REFS.password]: credential.password, ...certificateRefs(certificate) },
     digestKey,
   );
   const payload: DevicePayload = {
@@ -70,6 +84,9 @@ export function deviceState(
     ...(input.format === "file" && { format: "file" as const }),
     entries: entries.map((entry) => ({ ...entry, value: valueText(entry.value) })),
     data: { ...credentials(input, credential), ...mappedKeys(input.settings, secrets) },
+    ...(certificate && {
+      certificate: { ...certificate, authority: authoritySeed(input.authority, rootKey) },
+    }),
     ...(input.encryption && {
       encryption: { scheme: input.encryption, key: nvsKey(input, input.encryption, rootKey, adopted) },
     }),
@@ -78,27 +95,46 @@ export function deviceState(
     const value = fingerprint(rootKey, [...path, setting.key], secrets[setting.key] ?? "");
     return [propertyName(setting.key), describe(`secret ${value}`, setting)] as const;
   });
-  const handedOut = fingerprint(rootKey, [...path, MQTT_PASSWORD_REF], credential.password);
+  const held = input.auth === "certificate" ? (certificate?.seed ?? "") : credential.password;
+  const kind = input.auth === "certificate" ? "key" : "secret";
+  const handedOut = fingerprint(rootKey, [...path, MQTT_PASSWORD_REF], held);
   return {
     fingerprints: {
       ...Object.fromEntries(fingerprints),
-      [MQTT_PASSWORD_REF]: handedOutText(input.generation, handedOut),
+      [MQTT_PASSWORD_REF]: handedOutText(input.generation, handedOut, kind),
     },
     payload: encodePayload(payload),
   };
 }
 
-function withUsername(plan: ConfigPlan, username: string): ConfigPlan {
-  const isUsername = ({ namespace, key }: { namespace: string; key: string }) =>
-    namespace === "mqtt" && key === "username";
-  const entries = plan.entries.map((entry) =>
-    isUsername(entry) && "value" in entry ? { ...entry, value: username } : entry,
-  );
+function certificateOf(
+  input: DeviceStateInput,
+  username: string,
+  rootKey: string,
+): CertificatePlan | undefined {
+  if (input.auth === "password") return undefined;
+  return certificatePlan({ ...input, username }, rootKey, input);
+}
+
+/** Whoever writes the image makes certificate and key of these; the image's digest is that of these. */
+function certificateRefs(certificate: CertificatePlan | undefined): Record<string, string> {
+  if (!certificate) return {};
+  const { seed, ...rest } = certificate;
+  return { [MQTT_REFS.certificate]: JSON.stringify(rest), [MQTT_REFS.key]: seed };
+}
+
+/** The plan was made before it was known which generation it is. */
+function withCredential(plan: ConfigPlan, username: string, generation: number): ConfigPlan {
+  const known: Record<string, string | number> = { "mqtt/username": username, "edgeflock/gen": generation };
+  const entries = plan.entries.map((entry) => {
+    const value = known[`${entry.namespace}/${entry.key}`];
+    return value !== undefined && "value" in entry ? { ...entry, value } : entry;
+  });
   return { entries };
 }
 
 /** The properties that previews show in plain: identity, partition and the plain settings with their origin. */
-export function shownInPlain(input: DeviceStateInput): Record<string, string> {
+export function shownInPlain(input: PlannedDevice): Record<string, string> {
   const { partition } = input;
   const settings = input.settings.flatMap((setting) =>
     setting.secret || !reachesDevice(setting)
@@ -108,19 +144,21 @@ export function shownInPlain(input: DeviceStateInput): Record<string, string> {
   return {
     ...(input.ca !== undefined && { "mqtt.ca": shortened(input.ca) }),
     partition: `${partition.label}, 0x${partition.size.toString(16)}${input.format === "file" ? ", as a file" : ""}${input.encryption ? `, encrypted (${input.encryption})` : ""}`,
-    generation: String(input.generation),
     ...Object.fromEntries(settings),
   };
 }
 
 /** Where and as whom it speaks MQTT. */
-export function mqttText(input: DeviceStateInput, adopted: Adopted): string {
-  const username = adoptedDeviceCredential(input, adopted)?.username ?? input.username;
-  return `${input.tls ? "mqtts" : "mqtt"}://${input.host}:${input.port} as ${username}, topic ${input.topic}`;
+export function mqttText(input: Omit<DeviceStateInput, "issued">, adopted: Adopted): string {
+  const username = deviceUsername(input, adopted);
+  const proof = { password: "", certificate: " by certificate", both: " by certificate and password" }[
+    input.auth
+  ];
+  return `${input.tls ? "mqtts" : "mqtt"}://${input.host}:${input.port} as ${username}${proof}, topic ${input.topic}`;
 }
 
 /** Names of the properties in `fingerprints`: known before the values are, so that even a first preview shows them. */
-export function fingerprintNames(input: DeviceStateInput): string[] {
+export function fingerprintNames(input: Pick<DeviceStateInput, "settings">): string[] {
   return [...secretSettings(input).map((setting) => propertyName(setting.key)), MQTT_PASSWORD_REF];
 }
 
@@ -129,7 +167,7 @@ export function reachesDevice(setting: ResolvedSetting<unknown>): boolean {
   return setting.target !== undefined || setting.secretKey !== undefined;
 }
 
-function secretSettings(input: DeviceStateInput) {
+function secretSettings(input: Pick<DeviceStateInput, "settings">) {
   return input.settings.filter((setting) => setting.secret && reachesDevice(setting));
 }
 
@@ -145,7 +183,7 @@ function describe(value: string, setting: ResolvedSetting<unknown>): string {
 function credentials(input: DeviceStateInput, credential: Credential): Record<string, string> {
   return {
     MQTT_USERNAME: credential.username,
-    MQTT_PASSWORD: credential.password,
+    ...(input.auth !== "certificate" && { MQTT_PASSWORD: credential.password }),
     MQTT_HOST: input.host,
     MQTT_PORT: String(input.port),
     MQTT_TOPIC: input.topic,

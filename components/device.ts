@@ -1,31 +1,35 @@
 // Device: one board. Resolves its settings over the four layers and declares the one resource that writes its Secret.
 import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
+import type { CredentialRecord } from "../model/credential-ledger.ts";
 import { brokerPort, planDeviceConfig } from "../model/device-config.ts";
 import type { Place } from "../model/former-names.ts";
+import { deviceRecordText } from "../model/ledger-text.ts";
 import { deviceSubscriptions } from "../model/mqtt-access.ts";
 import { deviceTopic, mqttUsername } from "../model/names.ts";
 import { type ResolvedSetting, resolveSettings } from "../model/resolve.ts";
 import { type DeviceSpec, type DeviceSpecInput, deviceSpec } from "../model/schema.ts";
+import { maxCredentialAge } from "../model/schema-mqtt.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import type { DeviceClass } from "./device-class.ts";
 import { declareFlash } from "./device-flash.ts";
 import {
   type DeviceState,
-  type DeviceStateInput,
   deviceState,
   fingerprintNames,
   mqttText,
+  type PlannedDevice,
   reachesDevice,
   shownInPlain,
 } from "./device-state.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { Eventually, eventually } from "./eventually.ts";
+import type { Holder } from "./fleet-credentials.ts";
 import { ownerInside, ownership } from "./ownership.ts";
 import { givenFormerly, type Renaming, renaming, withAliases } from "./renaming.ts";
 import { requireSecrets, type SecretInput } from "./secret-values.ts";
 import { type CheckedSpec, checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
-import { visible } from "./visible.ts";
+import { reportable, visible } from "./visible.ts";
 
 export interface DeviceArgs extends SpecArgs<DeviceSpecInput> {
   cluster: DevicesCluster;
@@ -51,11 +55,15 @@ const TYPE = "edgeflock:index:Device";
  */
 export class Device extends pulumi.ComponentResource {
   readonly deviceName: string;
-  /** Name of the Secret with credentials, mapped keys and `config.bin`. */
+  /** Whether it was revoked: it has no Secret then. */
+  readonly disabled: boolean;
+  /** Name of the Secret with credentials, mapped keys and `config.bin`; empty while the device is disabled. */
   readonly secretName: pulumi.Output<string>;
-  /** `sha256:<hex>` of `config.bin`. */
+  /** `sha256:<hex>` of `config.bin`; empty while the device is disabled. */
   readonly configDigest: pulumi.Output<string>;
-  /** @internal */ readonly resource: pulumi.CustomResource;
+  /** Undefined while the device is disabled. @internal */ readonly resource:
+    | pulumi.CustomResource
+    | undefined;
 
   constructor(name: string, args: DeviceArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const renamed = renaming(
@@ -63,25 +71,25 @@ export class Device extends pulumi.ComponentResource {
       { namespace: args.cluster.namespaceName, name: args.metadata?.name ?? name },
       givenFormerly(args),
     );
-    super(TYPE, name, renamed.shown, withAliases(renamed, { parent: args.cluster, ...opts }));
+    const shown = { ...renamed.shown, ...(args.disabled === true && { disabled: true }) };
+    super(TYPE, name, shown, withAliases(renamed, { parent: args.cluster, ...opts }));
     const { cluster, metadata, ...specArgs } = args;
     const checked = visible(() => checkedSpec("Device", name, metadata, deviceSpec, specArgs));
     this.deviceName = checked.name;
+    this.disabled = checked.spec.disabled;
     const inCluster = opts.parent === undefined || opts.parent === cluster;
     const owner = inCluster
       ? ownerInside(cluster.knownUrn, TYPE, name)
       : eventually(ownership(this, [], undefined).owner);
-    const resource = visible(() =>
-      declare(
-        { parent: this, owner, resourceName: name, cluster, labels: metadata?.labels ?? {}, renamed },
-        checked,
-      ),
-    );
+    const of = { parent: this, owner, resourceName: name, cluster, labels: metadata?.labels ?? {}, renamed };
+    // Without a resource of its own it is revoked as one that was deleted: Secret, broker's users and all.
+    const resource = this.disabled ? undefined : visible(() => declare(of, checked));
     this.resource = resource;
-    this.secretName = resource.secretName;
-    this.configDigest = resource.configDigest;
+    if (resource) cluster.registry.noteResource(resource);
+    this.secretName = resource?.secretName ?? pulumi.output("");
+    this.configDigest = resource?.configDigest ?? pulumi.output("");
     const { flash, deviceClassReference } = checked.spec;
-    if (flash) {
+    if (flash && resource) {
       const deviceClass = cluster.registry.class(deviceClassReference.name, checked.name);
       const { configDigest } = this;
       const args = {
@@ -112,6 +120,8 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
   const { name, spec, secrets } = checked;
   const deviceClass = cluster.registry.class(spec.deviceClassReference.name, name);
   const groups = cluster.registry.groupLayers(labels).map((layer) => layer.name);
+  const holder = { name, original: renamed.original, former: renamed.former };
+  const issued = credentialsOf(cluster, holder, spec);
   cluster.registry.addDevice({
     name,
     original: renamed.original,
@@ -120,7 +130,7 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
       .map((place) => place.name),
     className: deviceClass.className,
     groups,
-    credentials: spec.credentials,
+    credentials: issued,
     port: spec.flash?.via.port,
   });
   cluster.setOriginal("Device", name, renamed.original);
@@ -129,15 +139,23 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
   const identity = { name, original: renamed.original, groups };
   const input = stateInput(cluster, deviceClass, identity, spec, settings);
   const [rootKey, adopted] = [eventually(cluster.rootKey), eventually(cluster.adopted)];
-  const state = Eventually.all({ rootKey, secrets: secretValues(settings, cluster), adopted }).map((known) =>
-    visible(() => deviceState(input, known.secrets, known.rootKey, known.adopted)),
+
+  const state = Eventually.all({
+    ...{ rootKey, secrets: secretValues(settings, cluster), adopted, issued },
+  }).map((known) =>
+    visible(() => deviceState({ ...input, ...known.issued }, known.secrets, known.rootKey, known.adopted)),
   );
   const { target, explicit, clusterUid } = cluster.connection;
   return new DeviceResource(
     resourceName,
     {
       ...shownInPlain(input),
-      mqtt: adopted.map((known) => mqttText(input, known)).plain(),
+      mqtt: Eventually.all({ adopted, issued })
+        .map((known) => mqttText({ ...input, ...known.issued }, known.adopted))
+        .plain(),
+      credentials: issued
+        .map((known) => deviceRecordText(cluster.credentials.key(renamed.original), known))
+        .plain(),
       ...fingerprintProperties(input, state),
       device: name,
       class: deviceClass.className,
@@ -154,6 +172,18 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
     },
     { parent },
   );
+}
+
+/** Plain: which generation it is. Read from what the fleet remembers, so that it is known in a preview too. */
+function credentialsOf(
+  cluster: DevicesCluster,
+  holder: Holder,
+  { credentials: { generation, keepPrevious } }: Pick<DeviceSpec, "credentials">,
+): Eventually<CredentialRecord> {
+  const wish = { declared: generation, keepPrevious, maxAge: maxCredentialAge(cluster.spec.mqtt) };
+  const now = visible(() => cluster.credentials.recordNow(holder, wish));
+  if (now) return Eventually.known(now);
+  return eventually(pulumi.output(reportable(() => cluster.credentials.recordFor(holder, wish))));
 }
 
 function resolved(
@@ -180,11 +210,9 @@ function stateInput(
   { name: device, original, groups }: { name: string; original: Place; groups: string[] },
   spec: Omit<DeviceSpec, "secrets">,
   settings: ResolvedSetting<SecretInput>[],
-): DeviceStateInput {
+): PlannedDevice {
   const { mqtt } = cluster.spec;
-  const { generation } = spec.credentials;
   // A board that was flashed before a rename goes by its old name until it is flashed again, so both stay.
-  const username = mqttUsername(original.name, generation);
   const topic = deviceTopic(mqtt.topicRoot, original.name);
   const subscriptions = deviceSubscriptions(mqtt.topicRoot, {
     original: original.name,
@@ -192,6 +220,9 @@ function stateInput(
     groups,
     ...deviceClass.spec.mqtt,
   });
+  // Which generation it is, and so as whom it speaks, is filled in once it is known.
+  const { generation } = spec.credentials;
+  const username = mqttUsername(original.name, generation);
   const identity = {
     device,
     className: deviceClass.className,
@@ -204,12 +235,13 @@ function stateInput(
     device,
     original,
     namespace: cluster.namespaceName,
-    generation,
-    username,
     topic,
     host: mqtt.broker.host,
     port: brokerPort(mqtt.broker),
     tls: mqtt.broker.tls,
+    auth: mqtt.auth,
+    authority: cluster.original,
+    validDays: mqtt.certificates.validDays,
     ca: mqtt.ca,
     partition: deviceClass.spec.config.partition,
     format: deviceClass.spec.config.format,
@@ -234,7 +266,7 @@ function secretValues(
 
 /** Of the secret state only fingerprints and origins become plain. */
 function fingerprintProperties(
-  input: DeviceStateInput,
+  input: PlannedDevice,
   state: Eventually<DeviceState>,
 ): Record<string, pulumi.Input<string>> {
   return Object.fromEntries(

@@ -17,6 +17,7 @@ import { adoptedValues } from "./adopted-values.ts";
 import { type ArtifactAccess, declareArtifactAccess } from "./artifact-access.ts";
 import type { DeviceClass } from "./device-class.ts";
 import { type Eventually, eventually } from "./eventually.ts";
+import { FleetCredentials } from "./fleet-credentials.ts";
 import { FleetRegistry } from "./fleet-registry.ts";
 import {
   type KubernetesArgs,
@@ -47,6 +48,7 @@ export const ROOT_KEY_ANNOTATION = "edgeflock.io/root-key";
  */
 export class DevicesCluster extends pulumi.ComponentResource {
   readonly clusterName: string;
+  /** Its oldest name. @internal */ readonly original: string;
   /** Name of the Kubernetes namespace. */
   readonly namespaceName: string;
   /** The same, known once the Namespace is there. */
@@ -61,6 +63,7 @@ export class DevicesCluster extends pulumi.ComponentResource {
   /** Base64, secret. @internal */ readonly rootKey: pulumi.Output<string>;
   /** Secret. @internal */ readonly adopted: pulumi.Output<Adopted>;
   /** Where the classes' firmware is kept. @internal */ readonly artifacts: ArtifactAccess;
+  /** @internal */ readonly credentials: FleetCredentials;
 
   constructor(name: string, args: DevicesClusterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const renamed = renaming(
@@ -75,6 +78,7 @@ export class DevicesCluster extends pulumi.ComponentResource {
     );
     this.clusterName = checked.name;
     this.knownUrn = eventually(urnOf(this));
+    this.original = renamed.original.name;
     this.spec = checked.spec;
     this.namespaceName = checked.spec.namespace;
     this.layer = {
@@ -86,6 +90,7 @@ export class DevicesCluster extends pulumi.ComponentResource {
     this.rootKey = rootKey();
     this.connection = visible(() => kubernetesConnection(name, kubernetesArgs, this));
     this.adopted = adoptedValues(this.connection.api, this.namespaceName);
+    this.credentials = new FleetCredentials(this.connection.api, this.namespaceName);
     this.setOriginal("DevicesCluster", checked.name, renamed.original);
     const owned = ownership(this, renamed.formerResources, renamed.renamed);
     const child = { parent: this, provider: this.connection.provider };
@@ -156,6 +161,8 @@ export class DevicesCluster extends pulumi.ComponentResource {
     const outputs = [this.rootKey, this.adopted, clusterUid, ...this.#secrets.values()];
     await Promise.all([
       this.knownUrn.settled(),
+      // What fails here is said by the devices that ask for it.
+      this.credentials.known().catch(() => undefined),
       ...outputs.map((output) => eventually<unknown>(output).settled()),
     ]);
   }

@@ -38,6 +38,10 @@ export class Eventually<T> {
     return made;
   }
 
+  static known<T>(value: T): Eventually<T> {
+    return new Eventually<T>({ value }, () => pulumi.output(value) as unknown as pulumi.Output<T>);
+  }
+
   /** Of several; known when all are. */
   static all<R extends Record<string, unknown>>(parts: { [K in keyof R]: Eventually<R[K]> }): Eventually<R> {
     const entries = Object.entries(parts) as [string, Eventually<unknown>][];

@@ -17,6 +17,7 @@ import { objectLabels } from "../model/names.ts";
 import { warnOfLockedOut } from "./board-warnings.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { declareBroker } from "./fleet-broker.ts";
+import { declareLedger } from "./fleet-ledger.ts";
 import { declareTelemetry } from "./fleet-telemetry.ts";
 import { type Ownership, ownedMetadata, ownership } from "./ownership.ts";
 import { visible } from "./visible.ts";
@@ -54,7 +55,8 @@ export class FleetAccess extends pulumi.ComponentResource {
     ) as FleetAccess["accounts"];
     for (const role of plan.roles) declare.role(role, this.accounts[role.role]);
     if (plan.clusterRole) declare.clusterRole(plan.clusterRole, this.accounts[plan.clusterRole.role]);
-    this.brokerSecretNames = declareBroker(name, this, cluster)?.secretNames ?? pulumi.output([]);
+    const ledger = declareLedger(name, this, cluster);
+    this.brokerSecretNames = declareBroker(name, this, cluster, ledger)?.secretNames ?? pulumi.output([]);
     visible(() => declareTelemetry(name, this, cluster));
     // as an output, so that the program does not end before it has warned
     this.registerOutputs({ warned: warnOfLockedOut(this, cluster) });

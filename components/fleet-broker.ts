@@ -6,6 +6,7 @@ import type { MemberDevice, PasswordSource } from "../dynamic-providers/broker-u
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import type { Administrator, LiveTarget } from "../dynamic-providers/live-broker/index.ts";
 import { isAdoptedCredential } from "../model/adopted.ts";
+import type { CredentialRecord } from "../model/credential-ledger.ts";
 import { brokerPort } from "../model/device-config.ts";
 import { liveKind, managementUrl, mechanismOf } from "../model/mqtt-broker.ts";
 import { USER_SECRET_KEYS } from "../model/schema-mqtt.ts";
@@ -23,11 +24,16 @@ export class BrokerResource extends DynamicResource {
   }
 }
 
-/** Undefined where the broker's users are made by somebody else. Call it when all devices are registered. */
+/**
+ * Undefined where the broker's users are made by somebody else. Call it when all devices are registered.
+ *
+ * @param ledger what the fleet remembers of its credentials: a revoked one must be remembered before anything else
+ */
 export function declareBroker(
   name: string,
   parent: pulumi.Resource,
   cluster: DevicesCluster,
+  ledger: pulumi.Resource,
 ): BrokerResource | undefined {
   const { mqtt } = cluster.spec;
   const mechanism = mechanismOf(mqtt.broker);
@@ -35,24 +41,25 @@ export function declareBroker(
   const { target, explicit, clusterUid } = cluster.connection;
   const { classes, devices } = cluster.registry;
   const namespace = cluster.namespaceName;
-  const optional = ["kubernetes", "definitions", "live", "admin"] as const;
+  const optional = ["kubernetes", "definitions", "live", "admin", "auth"] as const;
   const inputs: pulumi.Inputs & Record<keyof Omit<BrokerInputs, (typeof optional)[number]>, unknown> = {
     cluster: cluster.clusterName,
     namespace: cluster.namespace,
     owner: ownership(parent, [], undefined).owner,
     clusterUid,
     ...(explicit && { kubernetes: target }),
+    ...(mqtt.auth !== "password" && { auth: mqtt.auth }),
     topicRoot: mqtt.topicRoot,
     url: brokerUrl(mqtt.broker),
     classes: Object.fromEntries(classes.map(([className, { spec }]) => [className, spec.mqtt])),
-    devices: Object.fromEntries(devices.map((device) => [device.name, member(device, namespace)])),
+    devices: members(devices, namespace),
     readers: secretsOf(mqtt.readers, namespace),
     applications: secretsOf(mqtt.applications, namespace),
     passwords: passwordSource(cluster),
     ...(mechanism === "definitions" && { definitions: { vhost: mqtt.broker.vhost ?? DEFAULT_VHOST } }),
     ...liveInputs(cluster),
   };
-  return new BrokerResource(name, inputs, { parent });
+  return new BrokerResource(name, inputs, { parent, dependsOn: [ledger] });
 }
 
 /** Nothing for a broker whose users go into Secrets. */
@@ -78,15 +85,28 @@ function liveInputs(cluster: DevicesCluster): { live?: LiveTarget; admin?: pulum
   return { live, admin: pulumi.secret(admin) };
 }
 
-function member(device: RegisteredDevice, namespace: string): MemberDevice {
+function members(
+  devices: RegisteredDevice[],
+  namespace: string,
+): pulumi.Output<Record<string, MemberDevice>> {
+  return pulumi
+    .all(devices.map(({ credentials }) => credentials.output))
+    .apply((records) =>
+      Object.fromEntries(
+        devices.map((device, index) => [device.name, member(device, records[index]!, namespace)]),
+      ),
+    );
+}
+
+function member(device: RegisteredDevice, credentials: CredentialRecord, namespace: string): MemberDevice {
   const { name, original, className, groups } = device;
-  const { generation, keepPrevious } = device.credentials;
+  const { generation, oldest } = credentials;
   const sameName = original.name === name && original.namespace === namespace;
   return {
     class: className,
     ...(groups.length > 0 && { groups: [...groups].sort() }),
     ...(generation > 1 && { generation }),
-    ...(generation > 1 && keepPrevious && { previous: generation - 1 }),
+    ...(oldest < generation && { oldest }),
     ...(!sameName && { original: `${original.namespace}/${original.name}` }),
   };
 }

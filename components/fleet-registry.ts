@@ -1,10 +1,13 @@
 // What a DevicesCluster knows of its classes, groups and devices: finds the groups of a device, and refuses
-// what comes too late to be counted. Pure.
+// what comes too late to be counted.
+import * as pulumi from "@pulumi/pulumi";
+import type { CredentialRecord } from "../model/credential-ledger.ts";
 import type { Place } from "../model/former-names.ts";
 import type { Layer } from "../model/resolve.ts";
 import type { Selector } from "../model/schema.ts";
 import { type GroupIndex, indexGroups } from "../model/selectors.ts";
 import { VisibleError } from "../model/visible-error.ts";
+import type { Eventually } from "./eventually.ts";
 import type { SecretInput } from "./secret-values.ts";
 
 export interface RegisteredGroup {
@@ -24,12 +27,13 @@ export interface RegisteredDevice {
   groups: string[];
   /** Where its board is flashed by updates. */
   port?: string | undefined;
-  credentials: { generation: number; keepPrevious: boolean };
+  credentials: Eventually<CredentialRecord>;
 }
 
 export class FleetRegistry<Class> {
   readonly #classes = new Map<string, Class>();
   readonly #groups = new Map<string, RegisteredGroup>();
+  readonly #resources: pulumi.Resource[] = [];
   readonly #devices = new Map<string, RegisteredDevice>();
   /** Whose board is at it. */
   readonly #ports = new Map<string, string>();
@@ -67,6 +71,20 @@ export class FleetRegistry<Class> {
     const other = this.#ports.get(port);
     if (other) throw new VisibleError(`Devices "${other}" and "${name}" have one port, ${port}.`);
     this.#ports.set(port, name);
+  }
+
+  /** The resource behind a device, once it is declared. */
+  noteResource(resource: pulumi.Resource): void {
+    this.#resources.push(resource);
+  }
+
+  /**
+   * Resolves when every device that was declared so far is as it should be (in a preview: may become so). Never where
+   * one was refused; the program ends then. No dependency on any of them: for 10,000 that would be a megabyte of state.
+   */
+  devicesWritten(): Promise<void> {
+    const urns = this.#resources.map(({ urn }) => urn);
+    return new Promise((resolve) => void pulumi.all(urns).apply(() => resolve()));
   }
 
   get classes(): [name: string, deviceClass: Class][] {

@@ -10,11 +10,14 @@ import { DeviceGroup } from "./device-group.ts";
 import { DevicesCluster } from "./devices-cluster.ts";
 import { FleetAccess } from "./fleet-access.ts";
 import { RegistrationWindow } from "./registration-window.ts";
+import { roleKubeconfigs } from "./role-kubeconfigs.ts";
 import { missingSecret } from "./secret-values.ts";
 
 export interface Fleet {
   /** One POSIX shell script a class, by the class's name. */
   flashScripts: Record<string, pulumi.Output<string>>;
+  /** For each DevicesCluster a kubeconfig a role. Secret. */
+  kubeconfigs: Record<string, ReturnType<typeof roleKubeconfigs>>;
   /** For each DevicesCluster its namespace and what it holds. */
   clusters: Record<string, { namespace: string; devices: number; classes: string[]; groups: string[] }>;
 }
@@ -37,7 +40,7 @@ export async function declareFleet(documents: Documents): Promise<Fleet> {
     );
   }
   const clusterOf = (manifest: Manifest) => clusterFor(manifest, clusters);
-  const fleet: Fleet = { flashScripts: {}, clusters: {} };
+  const fleet: Fleet = { flashScripts: {}, kubeconfigs: {}, clusters: {} };
   for (const cluster of clusters.values()) {
     fleet.clusters[cluster.clusterName] = {
       namespace: cluster.namespaceName,
@@ -79,10 +82,13 @@ export async function declareFleet(documents: Documents): Promise<Fleet> {
       ...manifest.spec,
       metadata: metadataArgs(manifest),
     });
-    window.add(device.resource);
+    if (device.resource) window.add(device.resource);
     summary(cluster).devices++;
   }
-  for (const cluster of clusters.values()) new FleetAccess(cluster.namespaceName, { cluster });
+  for (const cluster of clusters.values()) {
+    new FleetAccess(cluster.namespaceName, { cluster });
+    fleet.kubeconfigs[cluster.clusterName] = roleKubeconfigs(cluster);
+  }
   return fleet;
 }
 

@@ -81,7 +81,8 @@ function secret({ cluster, namespace }: Place, index: number, files: Record<stri
 async function linesOf(user: BrokerUserWithPassword, namespace: string, rootKey: string): Promise<UserLines> {
   const { username } = user;
   const salt = deriveBytes(rootKey, "broker-salt", [namespace, username], SALT_BYTES);
-  return { username, password: await passwordLine(username, user.password(), salt), acl: aclLines(user) };
+  const password = user.certificateOnly ? "" : await passwordLine(username, user.password(), salt);
+  return { username, password, acl: aclLines(user) };
 }
 
 function base64(text: string): string {

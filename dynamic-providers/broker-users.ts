@@ -10,6 +10,7 @@ import {
   usernameProblem,
 } from "../model/mqtt-access.ts";
 import { deviceCredential, deviceUsername, userCredential } from "../model/mqtt-credentials.ts";
+import type { MqttAuth } from "../model/schema-mqtt.ts";
 import { VisibleError } from "../model/visible-error.ts";
 
 /** A device as the state keeps it and previews show it; what is usual is left out. */
@@ -18,13 +19,15 @@ export interface MemberDevice {
   groups?: string[];
   /** Default 1. */
   generation?: number;
-  /** Also taken: the generation before. */
-  previous?: number;
+  /** The oldest generation that is taken beside it. */
+  oldest?: number;
   /** Its oldest name as `namespace/name`, where that isn't its present one. */
   original?: string;
 }
 
 export interface BrokerMembers {
+  /** What devices prove with who they are; default a password. */
+  auth?: MqttAuth;
   namespace: string;
   topicRoot: string;
   devices: Record<string, MemberDevice>;
@@ -36,6 +39,8 @@ export interface BrokerMembers {
 }
 
 export interface BrokerUserWithPassword extends BrokerUser {
+  /** Let in by certificate only: no password is to be taken. */
+  certificateOnly?: true;
   /** Derived when it is asked for: for thousands that takes a moment, which the caller can spread. */
   password(): string;
 }
@@ -90,13 +95,16 @@ function ofDevice(
     groups: device.groups ?? [],
     ...allowed,
   });
-  const generations = [device.generation ?? 1, ...(device.previous === undefined ? [] : [device.previous])];
-  return generations.map((generation) => {
+  const newest = device.generation ?? 1;
+  const count = newest - (device.oldest ?? newest) + 1;
+  return Array.from({ length: count }, (_, index) => {
+    const generation = newest - index;
     const identity = { original, namespace, generation };
     return {
       username: deviceUsername(identity, source.adopted),
       clientId: original.name,
       rights,
+      ...(members.auth === "certificate" && { certificateOnly: true as const }),
       password: () => deviceCredential(identity, source.rootKey, source.adopted).password,
     };
   });

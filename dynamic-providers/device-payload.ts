@@ -1,5 +1,6 @@
 // What a device's provider needs beyond names: every value of the device, secret ones included, as one
 // secret string, so that the state holds one envelope a device. Touches nothing.
+import type { AuthoritySeed, CertificatePlan } from "../model/mqtt-certificates.ts";
 import type { NvsType } from "../model/nvs-type.ts";
 
 /** One entry of the configuration image, its value as text (`parseNvsValue` reads it by its type). */
@@ -18,6 +19,8 @@ export interface DevicePayload {
   entries: PayloadEntry[];
   /** Keys of the device's Secret besides the image: MQTT credentials and mapped settings. */
   data: Record<string, string>;
+  /** Where it proves by certificate who it is: what is to be made, in the place of what the entries say. Secret. */
+  certificate?: CertificatePlan & { authority: AuthoritySeed };
   encryption?: {
     scheme: "hmac" | "flash";
     /** Key material in base64: 64 bytes (ekey, tkey) for `flash`, the 32-byte HMAC key for `hmac`. */

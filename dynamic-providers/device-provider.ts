@@ -5,6 +5,7 @@ import { KubernetesError, type KubernetesObject } from "../kubernetes/api.ts";
 import { applyOwned, createOwned, deleteOwned } from "../kubernetes/owned-object.ts";
 import { formerPlace } from "../model/former-names.ts";
 import { boardLeaseName, deviceSecretName, objectLabels } from "../model/names.ts";
+import { withCertificate } from "./device-certificate.ts";
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
 import { decodePayload } from "./device-payload.ts";
 import { deviceSecret } from "./device-secret.ts";
@@ -30,6 +31,8 @@ export interface DeviceInputs extends ClusterInputs {
   renamed?: string;
   /** Its former places, oldest first, as `namespace/name`. */
   former?: string[];
+  /** Which generation of credentials it holds, as `deviceRecordText` says it. */
+  credentials: string;
   /** Tells one MQTT credential from another; see handed-out.ts. */
   "mqtt.password": string;
 }
@@ -100,7 +103,8 @@ async function write(
   writeOwned: typeof applyOwned,
   former: string[] = [],
 ): Promise<DeviceOutputs> {
-  const { object, configDigest } = deviceSecret(inputs, decodePayload(inputs.image));
+  const payload = await withCertificate(decodePayload(inputs.image));
+  const { object, configDigest } = deviceSecret(inputs, payload);
   const api = await connectFor(inputs);
   const manager = fieldManager(inputs.owner);
   const live = await writeOwned(api, object, inputs.owner, manager, former).catch((error) => {

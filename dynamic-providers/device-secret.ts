@@ -7,6 +7,7 @@ import { generateNvs, type NvsEntry } from "../builders/nvs/generate.ts";
 import type { Owned } from "../kubernetes/owned-object.ts";
 import {
   CONFIG_DIGEST_ANNOTATION,
+  CREDENTIALS_ANNOTATION,
   GENERATION_ANNOTATION,
   SETTINGS_DIGEST_ANNOTATION,
   TOPIC_ANNOTATION,
@@ -20,6 +21,8 @@ export interface DeviceIdentity {
   class: string;
   cluster: string;
   namespace: string;
+  /** Which generation of credentials it holds, as `deviceRecordText` says it. */
+  credentials: string;
 }
 
 export interface DeviceSecret {
@@ -63,6 +66,7 @@ export function deviceSecret(identity: DeviceIdentity, payload: DevicePayload): 
         labels: objectLabels(identity),
         annotations: {
           [CONFIG_DIGEST_ANNOTATION]: configDigest,
+          [CREDENTIALS_ANNOTATION]: identity.credentials,
           ...(settingsDigest !== undefined && { [SETTINGS_DIGEST_ANNOTATION]: settingsDigest }),
           ...(generation !== undefined && { [GENERATION_ANNOTATION]: generation }),
           ...(payload.data.MQTT_TOPIC !== undefined && { [TOPIC_ANNOTATION]: payload.data.MQTT_TOPIC }),

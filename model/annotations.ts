@@ -1,5 +1,7 @@
 // Annotations on objects that several parts write or read: a device's Secret, and the Lease of its board. Pure.
 
+/** On a device's Secret: which generation of credentials it holds and since when, as `deviceRecordText` says it. */
+export const CREDENTIALS_ANNOTATION = "edgeflock.io/credentials";
 /** On a device's Secret: SHA-256 of `config.bin`. On a Lease: of the one that was flashed. */
 export const CONFIG_DIGEST_ANNOTATION = "edgeflock.io/config-digest";
 /** On a device's Secret: digest of the settings, which the firmware announces as `edgeflock/config`. */

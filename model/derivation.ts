@@ -6,6 +6,8 @@ import { createHmac, hkdfSync } from "node:crypto";
 export type Purpose =
   | "mqtt-password"
   | "mqtt-user-password"
+  | "mqtt-authority"
+  | "mqtt-certificate"
   | "broker-salt"
   | "influxdb-password"
   | "random-secret"

@@ -6,6 +6,7 @@ import { RESERVED_NVS_NAMESPACES } from "./names.ts";
 import { NVS_NAME_MAX, type NvsType, NvsValueError, type PlainValue, parseNvsValue } from "./nvs-type.ts";
 import { compareText } from "./problem.ts";
 import { provenanceText, type ResolvedSetting } from "./resolve.ts";
+import type { MqttAuth } from "./schema-mqtt.ts";
 import { VisibleError } from "./visible-error.ts";
 
 export interface DeviceConfigInput<S> {
@@ -16,6 +17,7 @@ export interface DeviceConfigInput<S> {
     mqtt: {
       broker: { host: string; port?: number | undefined; tls?: boolean | undefined };
       ca?: string | undefined;
+      auth?: MqttAuth | undefined;
     };
   };
   /** The device's own topic, `<topicRoot>/<device>`. */
@@ -31,7 +33,7 @@ export interface DeviceConfigInput<S> {
 /** One key of the image. `from` says where the value comes from, for previews. */
 export type PlannedEntry = { namespace: string; key: string; type: NvsType; from: string } & (
   | { secret: false; value: PlainValue }
-  /** `ref` is the key in the bag of secret values: the setting's key, or `mqtt.password`. */
+  /** `ref` is the key in the bag of secret values: the setting's key, or one of `MQTT_REFS`. */
   | { secret: true; ref: string }
   /** The digest of all other entries, known when their values are. */
   | { secret: false; computed: "digest" }
@@ -41,8 +43,9 @@ export interface ConfigPlan {
   entries: PlannedEntry[];
 }
 
-/** The bag's key of the device's MQTT password. No setting can have it: settings don't begin with `mqtt.`. */
-export const MQTT_PASSWORD_REF = "mqtt.password";
+/** The bag's keys of the device's MQTT credentials. No setting can have them: settings don't begin with `mqtt.`. */
+export const MQTT_REFS = { password: "mqtt.password", certificate: "mqtt.cert", key: "mqtt.key" } as const;
+export const MQTT_PASSWORD_REF = MQTT_REFS.password;
 
 /** The port of a broker that names none: 8883 with TLS, 1883 without. */
 export function brokerPort(broker: { port?: number | undefined; tls?: boolean | undefined }): number {
@@ -86,6 +89,10 @@ function ownEntries<S>(input: DeviceConfigInput<S>): PlannedEntry[] {
   const text = (namespace: string, key: string, value: string, from: string): PlannedEntry => {
     return { namespace, key, type: "string", from, secret: false, value };
   };
+  const secret = (key: string, ref: string): PlannedEntry => {
+    return { namespace: "mqtt", key, type: "string", from: device, secret: true, ref };
+  };
+  const auth = mqtt.auth ?? "password";
   return [
     text("edgeflock", "device", input.device, device),
     text("edgeflock", "class", input.className, device),
@@ -116,14 +123,8 @@ function ownEntries<S>(input: DeviceConfigInput<S>): PlannedEntry[] {
       value: mqtt.broker.tls === false ? 0 : 1,
     },
     text("mqtt", "username", input.username, device),
-    {
-      namespace: "mqtt",
-      key: "password",
-      type: "string",
-      from: device,
-      secret: true,
-      ref: MQTT_PASSWORD_REF,
-    },
+    ...(auth === "certificate" ? [] : [secret("password", MQTT_REFS.password)]),
+    ...(auth === "password" ? [] : [secret("cert", MQTT_REFS.certificate), secret("key", MQTT_REFS.key)]),
     text("mqtt", "topic", input.topic, cluster),
     ...(input.subscriptions.length === 0
       ? []

@@ -18,17 +18,6 @@ export interface DeviceIdentity {
   generation: number;
 }
 
-/** The oldest generation that the broker takes. */
-export function oldestGeneration({
-  generation,
-  keepPrevious,
-}: {
-  generation: number;
-  keepPrevious: boolean;
-}): number {
-  return keepPrevious ? Math.max(1, generation - 1) : generation;
-}
-
 export function deviceUsername(device: DeviceIdentity, adopted: Adopted): string {
   const known = adoptedDeviceCredential(device, adopted);
   return known?.username ?? mqttUsername(device.original.name, device.generation);

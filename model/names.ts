@@ -111,6 +111,8 @@ export const DEVICE_SECRET_KEYS = [
   "MQTT_PORT",
   "MQTT_TOPIC",
   "MQTT_CA",
+  "tls.crt",
+  "tls.key",
   "config.bin",
   "config.csv",
   "nvs-keys.bin",

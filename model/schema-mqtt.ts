@@ -88,12 +88,44 @@ export const mqtt = z
       .regex(TOPIC, 'must be MQTT levels of letters, digits, "-" and "_" with "/" between, without wildcards')
       .describe("Every device publishes and subscribes below `<topicRoot>/<device>`."),
     ca: pemCertificates.describe("Certificate, or chain, that signs the broker's; PEM text.").optional(),
+    auth: z
+      .enum(["password", "certificate", "both"])
+      .describe(
+        "What devices prove who they are with: a password, a certificate of the cluster's own CA, or both.",
+      )
+      .default("password"),
+    certificates: z
+      .strictObject({
+        validDays: z
+          .int()
+          .min(3)
+          .max(36_500)
+          .describe(
+            "How long a device's certificate is valid; a new generation comes after two thirds of it.",
+          )
+          .default(1095),
+      })
+      .prefault({}),
+    credentials: z
+      .strictObject({
+        maxAgeDays: z
+          .int()
+          .min(1)
+          .max(36_500)
+          .describe("After so many days a device gets a new generation of credentials. Default: never.")
+          .optional(),
+      })
+      .prefault({}),
     readers: users.describe("May read everything below the topic root: a recorder, a dashboard."),
     applications: users.describe(
       "May read everything below the topic root, command devices and broadcast to them.",
     ),
   })
-  .superRefine(({ broker: { kind }, readers, applications }, context) => {
+  .superRefine(({ broker: { kind, tls }, auth, readers, applications }, context) => {
+    if (auth !== "password" && !tls) {
+      const message = "certificates need TLS; remove `tls: false`";
+      context.addIssue({ code: "custom", path: ["auth"], message });
+    }
     const lists = { readers, applications };
     const seen = new Map<string, string>();
     for (const [list, members] of Object.entries(lists)) {
@@ -116,6 +148,17 @@ export const mqtt = z
     }
   })
   .meta({ title: "MQTT", ...cel(NO_USERS) });
+
+export type MqttAuth = z.output<typeof mqtt>["auth"];
+
+/** Days after which a device's credentials are due for a new generation; undefined for never. */
+export function maxCredentialAge(
+  of: Pick<z.output<typeof mqtt>, "auth" | "certificates" | "credentials">,
+): number | undefined {
+  const { maxAgeDays } = of.credentials;
+  if (of.auth === "password") return maxAgeDays;
+  return Math.min(maxAgeDays ?? Number.POSITIVE_INFINITY, Math.floor((of.certificates.validDays * 2) / 3));
+}
 
 /** Of a class. */
 export const classMqtt = z

@@ -168,12 +168,16 @@ export const deviceSpec = z
           .default(1),
         keepPrevious: z
           .boolean()
-          .describe("Whether the broker still takes the credentials of the generation before.")
+          .describe("Whether the broker takes older credentials until the board was seen with the new ones.")
           .default(true),
       })
       .describe("Its MQTT credentials.")
       .prefault({}),
     flash: flash.optional(),
+    disabled: z
+      .boolean()
+      .describe("Revokes the device: no credentials, no Secret. Enabled again it gets new credentials.")
+      .default(false),
     formerly: formerly("Device"),
   })
   .meta({ description: "One board: its class, its own data and secrets, its MQTT identity." });

@@ -1,8 +1,7 @@
 // A token, or a kubeconfig with one, for a role of a fleet. Asks the API server; writes nothing.
-import type { ConnectionOptions } from "node:tls";
-import { stringify } from "yaml";
 import { KubernetesApi, KubernetesError, type KubernetesObject } from "../../kubernetes/api.ts";
 import { loadConnection } from "../../kubernetes/kubeconfig.ts";
+import { roleKubeconfig } from "../../kubernetes/role-kubeconfig.ts";
 import { type IssuedToken, MIN_TOKEN_SECONDS, requestToken } from "../../kubernetes/service-account-token.ts";
 import { type AccessRole, accountName } from "../../model/access-plan.ts";
 import { CLUSTER_LABEL, MANAGED_BY, MANAGED_BY_LABEL } from "../../model/names.ts";
@@ -44,7 +43,7 @@ export async function issueToken(role: AccessRole, seconds: number, options: Tok
   const issued = await requestToken(api, { namespace, name: account }, seconds).catch((error) => {
     throw explained(error, role, namespace);
   });
-  const kubeconfig = kubeconfigFor(api.server, connection.tls, { namespace, account, token: issued.token });
+  const kubeconfig = roleKubeconfig(connection, { namespace, account, user: { token: issued.token } });
   return { ...issued, namespace, account, kubeconfig };
 }
 
@@ -96,31 +95,11 @@ function explained(error: unknown, role: AccessRole, namespace: string): unknown
   });
 }
 
-/** A kubeconfig that needs no other file. */
-function kubeconfigFor(
-  server: string,
-  tls: Pick<ConnectionOptions, "ca" | "rejectUnauthorized" | "servername">,
-  { namespace, account, token }: { namespace: string; account: string; token: string },
-): string {
-  const name = `${namespace}-${account}`;
-  const { ca } = tls;
-  const cluster = {
-    server,
-    ...(ca !== undefined && {
-      "certificate-authority-data": Buffer.from(ca as Buffer | string).toString("base64"),
-    }),
-    ...(tls.rejectUnauthorized === false && { "insecure-skip-tls-verify": true }),
-    ...(tls.servername !== undefined && { "tls-server-name": tls.servername }),
-  };
-  return stringify(
-    {
-      apiVersion: "v1",
-      kind: "Config",
-      "current-context": name,
-      clusters: [{ name, cluster }],
-      users: [{ name, user: { token } }],
-      contexts: [{ name, context: { cluster: name, user: name, namespace } }],
-    },
-    { lineWidth: 0 },
-  );
+/** https://kubernetes.io/docs/reference/config-api/client-authentication.v1/ */
+export function execCredential({ token, expires }: IssuedToken): string {
+  return JSON.stringify({
+    apiVersion: "client.authentication.k8s.io/v1",
+    kind: "ExecCredential",
+    status: { token, expirationTimestamp: expires },
+  });
 }

@@ -8,8 +8,10 @@ import {
   adoptedRandomKey,
   encodeCredential,
 } from "../../model/adopted.ts";
+import { CREDENTIALS_ANNOTATION } from "../../model/annotations.ts";
 import { Fleet, layersOf } from "../../model/fleet.ts";
 import { formerNames } from "../../model/former-names.ts";
+import { readDeviceRecord } from "../../model/ledger-text.ts";
 import type { Documents } from "../../model/load-manifests.ts";
 import {
   classSecretName,
@@ -142,7 +144,8 @@ function keepDevice(
     plan.fresh.push(what);
     return;
   }
-  const { generation } = device.spec.credentials;
+  const held = readDeviceRecord(found.secret.metadata.annotations?.[CREDENTIALS_ANNOTATION]);
+  const generation = held?.record.generation ?? device.spec.credentials.generation;
   const from = `Secret ${found.secret.metadata.name}`;
   plan.values[adoptedCredentialKey(original, generation)] = encodeCredential(found.reading.credential);
   plan.kept.push({ what: `${what} (user ${found.reading.credential.username})`, from });

@@ -6,6 +6,7 @@ interface Options {
   cluster?: string;
   duration: string;
   kubeconfig?: true;
+  execCredential?: true;
   context?: string;
   json?: true;
 }
@@ -20,6 +21,7 @@ export function command(): Command {
     )
     .option("--duration <time>", "how long it is valid, from 10m; the API server may give less", "8h")
     .option("--kubeconfig", "print a whole kubeconfig instead of the token")
+    .option("--exec-credential", "print it as kubectl wants it of a credential plugin")
     .option(
       "--context <name>",
       "kube-context to ask with (default: the current one; KUBECONFIG as in kubectl)",
@@ -30,6 +32,7 @@ export function command(): Command {
       `
 The roles: clusters manages everything of the fleet, devices its devices, flasher reads what a flash needs,
 dashboard sees all but Secrets. docs/access.md says it in full. Nothing is stored; a lost token ends by itself.
+The stack's output "kubeconfigs" has kubeconfigs that call this by themselves.
 
 Examples:
   npx edgeflock token flasher --cluster greenhouse --duration 8h --kubeconfig > flasher.kubeconfig
@@ -46,6 +49,11 @@ async function printToken(role: AccessRole, options: Options): Promise<void> {
     options,
   );
   const json = () => JSON.stringify({ token, expires, namespace, serviceAccount: account }, undefined, 2);
+  if (options.execCredential) {
+    const { execCredential } = await import("../access/issue-token.ts");
+    process.stdout.write(`${execCredential({ token, expires })}\n`);
+    return;
+  }
   process.stdout.write(options.kubeconfig ? kubeconfig : `${options.json ? json() : token}\n`);
   console.error(`${account} in ${namespace}, valid until ${expires}`);
 }

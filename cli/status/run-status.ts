@@ -12,7 +12,7 @@ import { VisibleError } from "../../model/visible-error.ts";
 import { stderrProgress } from "../../toolchain/progress.ts";
 import type { StatusCommandOptions } from "../commands/status.ts";
 import { interruptible } from "../interruptible.ts";
-import { pendingFleets } from "./pending-devices.ts";
+import { pendingFleets, withOldest } from "./pending-devices.ts";
 import { statusText } from "./status-text.ts";
 
 export interface FleetStatus {
@@ -55,7 +55,9 @@ async function fleetStatuses(options: StatusCommandOptions, signal: AbortSignal)
   const fleets: FleetStatus[] = [];
   for (const each of namespaces) {
     signal.throwIfAborted();
-    fleets.push(await fleetStatus(api, each, pending?.get(each), options, signal));
+    const declared = pending?.get(each);
+    const next = declared && (await withOldest(api, each, declared));
+    fleets.push(await fleetStatus(api, each, next, options, signal));
   }
   return fleets;
 }

@@ -62,7 +62,7 @@ export class FleetLife {
         "south-device-group",
         `${this.#namespace}-devices-cluster`,
       ].sort(),
-      configMaps: ["board-flash", "node-flash"],
+      configMaps: ["board-flash", "edgeflock-credentials", "node-flash"],
     };
   }
 

@@ -139,7 +139,7 @@ describe("FleetAccess", () => {
       classes: { node: { commands: true, broadcasts: true } },
       devices: {
         a: { class: "node", groups: ["north"] },
-        b: { class: "node", groups: ["north"], generation: 3, previous: 2, original: "old/x" },
+        b: { class: "node", groups: ["north"], generation: 3, oldest: 2, original: "old/x" },
       },
       readers: {
         rec: {

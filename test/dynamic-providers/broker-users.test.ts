@@ -31,7 +31,7 @@ describe("the broker's users", () => {
   });
 
   it("are two for a device whose former generation is still taken, with the same rights", () => {
-    const users = brokerUsers(members({ a: { generation: 3, previous: 2 } }), source());
+    const users = brokerUsers(members({ a: { generation: 3, oldest: 2 } }), source());
     expect(users.map(({ username }) => username)).toEqual(["a.g3", "a.g2"]);
     expect(users[0]!.rights).toEqual(users[1]!.rights);
     expect(users[0]!.password()).not.toBe(users[1]!.password());
@@ -39,7 +39,7 @@ describe("the broker's users", () => {
 
   it("keep what was adopted; of two generations under one name the present one counts", () => {
     const known = { ...adopted("a", 2, "legacy", "new"), ...adopted("a", 1, "legacy", "old") };
-    const users = brokerUsers(members({ a: { generation: 2, previous: 1 } }), source(known));
+    const users = brokerUsers(members({ a: { generation: 2, oldest: 1 } }), source(known));
     expect(users.map(({ username, password }) => [username, password()])).toEqual([["legacy", "new"]]);
   });
 

@@ -6,7 +6,10 @@ import { decryptNvs, nvsKeysFromHmac, readKeyPartition } from "../../builders/nv
 import type { DevicePayload } from "../../dynamic-providers/device-payload.ts";
 import { deviceSecret } from "../../dynamic-providers/device-secret.ts";
 
-const identity = { device: "cam-001", class: "esp32-cam", cluster: "gh", namespace: "greenhouse" };
+const identity = {
+  ...{ device: "cam-001", class: "esp32-cam", cluster: "gh", namespace: "greenhouse" },
+  credentials: "cam-001: generation 1 of 2026-11-25, declared 1",
+};
 const payload: DevicePayload = {
   size: 0x6000,
   entries: [

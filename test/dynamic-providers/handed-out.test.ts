@@ -15,7 +15,13 @@ describe("a credential that was handed out", () => {
     );
   });
 
-  it("may in another generation, may stay, and may be unknown before or for now", () => {
+  it("may not become that of an older generation, which may be revoked", () => {
+    expect(refuse(handedOutText(12, "aaa"), handedOutText(9, "bbb"))).toThrow(
+      /"cam": its credentials would go back from generation 12 to 9/,
+    );
+  });
+
+  it("may in a later generation, may stay, and may be unknown before or for now", () => {
     expect(refuse(handedOutText(1, "aaa"), handedOutText(2, "bbb"))).not.toThrow();
     expect(refuse(handedOutText(1, "aaa"), handedOutText(1, "aaa"))).not.toThrow();
     expect(refuse(undefined, handedOutText(1, "bbb"))).not.toThrow();

@@ -12,6 +12,8 @@ import "reflect-metadata";
 export interface BrokerFiles {
   passwordfile: string;
   aclfile: string;
+  /** PEM; with these it lets nobody in who has no certificate, and takes its common name for the user's. */
+  certificates?: { authority: string; revoked: string };
 }
 
 export interface Tls {
@@ -109,7 +111,17 @@ export class Mosquitto {
     await write(folder, "passwordfile", files.passwordfile);
     await write(folder, "aclfile", files.aclfile);
     const config = { password_file: join(folder, "passwordfile"), acl_file: join(folder, "aclfile") };
-    return Mosquitto.#launch(folder, port, tls, config, false);
+    const { certificates } = files;
+    if (certificates === undefined) return Mosquitto.#launch(folder, port, tls, config, false);
+    await write(folder, "authority.pem", certificates.authority);
+    await write(folder, "revoked.pem", certificates.revoked);
+    const byCertificate = {
+      cafile: join(folder, "authority.pem"),
+      crlfile: join(folder, "revoked.pem"),
+      require_certificate: "true",
+      use_identity_as_username: "true",
+    };
+    return Mosquitto.#launch(folder, port, tls, { ...config, ...byCertificate }, false);
   }
 
   /** @param users what the plugin begins with, in its own form; it keeps what is changed in the same file */
@@ -161,6 +173,8 @@ export class Mosquitto {
   async reload(files: BrokerFiles): Promise<void> {
     await writeFile(join(this.#folder, "passwordfile"), files.passwordfile);
     await writeFile(join(this.#folder, "aclfile"), files.aclfile);
+    const revoked = files.certificates?.revoked;
+    if (revoked !== undefined) await writeFile(join(this.#folder, "revoked.pem"), revoked);
     const before = this.#log.length;
     this.#process.kill("SIGHUP");
     await this.#logged("Reloading config", before);

@@ -144,6 +144,8 @@ describe("a rename", () => {
     const ran = await project.previewRaw();
     expect(ran.exitCode).not.toBe(0);
     expect(ran.stdout + ran.stderr).toMatch(/Device "gate": its MQTT password would become another one/);
+    // Nor is the old name taken for a device that is gone, and revoked.
+    expect((await project.pulumi("up", "--yes", "--skip-preview")).exitCode).not.toBe(0);
     expect(await identity("gate")).toEqual(before);
   });
 
@@ -170,7 +172,7 @@ describe("a rename", () => {
         `${namespace}-site-devices-cluster`,
       ].sort(),
     );
-    expect(await names("configmaps")).toEqual(["board-flash"]);
+    expect(await names("configmaps")).toEqual(["board-flash", "edgeflock-credentials"]);
     expect(await project.preview()).toEqual([]);
     expect(await project.up()).toEqual({});
   });
