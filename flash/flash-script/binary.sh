@@ -42,8 +42,9 @@ file_identity() {
 # Format: docs.espressif.com/projects/esp-idf, "Non-Volatile Storage Library", structure of a page.
 nvs_identity() {
   bytes_of "$1" | awk "$awk_bytes"'
-    # divided by 1, 4, 16 or 64: some awks have no ^
-    function written(page, entry) { return int(byte(page + 32 + int(entry / 4)) / substr("1 4 1664", 1 + 2 * (entry % 4), 2)) % 4 == 2 }
+    # no "^": the awk of some busyboxes has none
+    function shift(n) { return n == 0 ? 1 : n == 1 ? 4 : n == 2 ? 16 : 64 }
+    function written(page, entry) { return int(byte(page + 32 + int(entry / 4)) / shift(entry % 4)) % 4 == 2 }
     END {
       for (page = 0; page + 4096 <= NR; page += 4096) {
         if (little(page, 4) == 4294967295) continue
