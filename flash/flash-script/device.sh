@@ -52,7 +52,7 @@ check_config() {
     check_keys
     return
   fi
-  if [ "$(head -c 8 "$work/config.bin")" = EDGEFCFG ]; then
+  if [ "$(dd if="$work/config.bin" bs=8 count=1 2>/dev/null | tr -d '\0')" = EDGEFCFG ]; then
     file_identity "$work/config.bin" >"$work/identity"
   else
     nvs_identity "$work/config.bin" >"$work/identity"

@@ -22,7 +22,7 @@ if (!there) {
   );
 }
 
-const ADMIN: Login = { username: "boss", password: randomBytes(9).toString("base64url") };
+const ADMIN: Login = { username: "boss", password: randomBytes(9).toString("hex") };
 
 /** What the plugin begins with: an administrator as `mosquitto_ctrl dynsec init` makes one, and others' users. */
 async function beginning(access: boolean): Promise<object> {

@@ -10,7 +10,7 @@ import { TestProject } from "../test-project.ts";
 const there = (await findRabbitmq()) !== undefined;
 if (!there) console.warn('No RabbitMQ here: install your system\'s package "rabbitmq-server".');
 
-const ADMIN: Login = { username: "boss", password: randomBytes(9).toString("base64url") };
+const ADMIN: Login = { username: "boss", password: randomBytes(9).toString("hex") };
 
 interface User {
   name: string;

@@ -57,7 +57,7 @@ describe.skipIf(!there)("telemetry from the devices to Grafana's user", () => {
     deviceClass("weather", {
       sensors: [
         { name: "temperature", driver: "bme280", unit: "°C" },
-        { name: "wind-speed", driver: "vane", unit: "m/s" },
+        { name: "wind-speed", driver: "adc", unit: "m/s" },
       ],
     }),
     device("a", "north"),
