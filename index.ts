@@ -2,7 +2,7 @@
 // A project of your own gets the same with `export * from "edgeflock/program"` in its index.ts.
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { FIRMWARE_BUILDERS } from "./builders/builders.ts";
+import { FIRMWARE_BUILDERS, sensorProblem } from "./builders/builders.ts";
 import { declareFleet } from "./components/index.ts";
 import { reportable } from "./components/visible.ts";
 import { withoutSecretsInDebugLog } from "./components/without-secrets-in-debug-log.ts";
@@ -17,7 +17,7 @@ const config = new pulumi.Config("edgeflock");
 const folder = config.get("manifests") ?? join("stacks", pulumi.getStack());
 const firmwareBuilders = FIRMWARE_BUILDERS.map(({ name }) => name);
 const fleet = await reportable(async () => {
-  const documents = loadManifests(readManifestFiles(folder), { firmwareBuilders });
+  const documents = loadManifests(readManifestFiles(folder), { firmwareBuilders, sensorProblem });
   return declareFleet(atConfiguredBroker(documents, config.get("broker"), process.cwd()));
 });
 

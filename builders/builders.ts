@@ -2,7 +2,7 @@
 import { suggest } from "../model/suggest.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import { commandBuilder } from "./command/builder.ts";
-import type { FirmwareBuilder } from "./contract.ts";
+import type { FirmwareBuilder, SensorRequest } from "./contract.ts";
 import { espIdfBuilder } from "./esp-idf/builder.ts";
 import { espRsBuilder } from "./esp-rs/builder.ts";
 import { esp32Builder } from "./esp32/builder.ts";
@@ -17,6 +17,15 @@ export const FIRMWARE_BUILDERS: readonly FirmwareBuilder[] = [
   prebuiltBuilder,
   commandBuilder,
 ];
+
+/** What the builder of a class says of one of its sensors, for whoever loads manifests. */
+export function sensorProblem(
+  builder: { name: string; args: Record<string, unknown> },
+  sensor: SensorRequest,
+): string | undefined {
+  const found = FIRMWARE_BUILDERS.find((one) => one.name === builder.name);
+  return found?.sensorProblem?.(sensor, builder.args);
+}
 
 /** @throws VisibleError that names the builders there are */
 export function builderNamed(name: string): FirmwareBuilder {

@@ -70,6 +70,8 @@ export interface BuildControl {
 /** A firmware builder: turns a request into a plan without building anything, so that previews can ask too. */
 export interface FirmwareBuilder {
   readonly name: string;
+  /** What is wrong with a sensor of a class that it builds, as far as that is known before a build. */
+  sensorProblem?(sensor: SensorRequest, args: Record<string, unknown>): string | undefined;
   /** @throws VisibleError when the request's arguments are wrong or something that it needs is missing */
   plan(request: FirmwareRequest, control: BuildControl): Promise<BuildPlan>;
 }

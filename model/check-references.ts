@@ -21,6 +21,7 @@ export function checkReferences(declared: Declared, options: LoadOptions): Probl
   checkMembership(declared, problems);
   checkClassReferences(declared, problems);
   checkBuilders(declared, options.firmwareBuilders, problems);
+  checkSensors(declared, options.sensorProblem, problems);
   checkBuildSecrets(declared, problems);
   checkSecretNames(declared, problems);
   checkPorts(declared, problems);
@@ -112,6 +113,21 @@ function checkBuilders(declared: Declared, known: readonly string[] | undefined,
     const message = `there is no firmware builder ${quote(name)}; expected one of ${known.join(", ")}`;
     const problem = declared.problem(each, ["spec", "firmware", "builder", "name"], message);
     problems.push(withSuggestion(problem, name, known));
+  }
+}
+
+function checkSensors(
+  declared: Declared,
+  sensorProblem: LoadOptions["sensorProblem"],
+  problems: Problem[],
+): void {
+  if (!sensorProblem) return;
+  for (const each of declared.classes) {
+    for (const [index, sensor] of each.spec.sensors.entries()) {
+      const message = sensorProblem(each.spec.firmware.builder, sensor);
+      if (message === undefined) continue;
+      problems.push(declared.problem(each, ["spec", "sensors", index, "driver"], message));
+    }
   }
 }
 

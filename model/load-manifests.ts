@@ -32,6 +32,11 @@ export interface Documents {
 export interface LoadOptions {
   /** Firmware builders that there are; where given, another name is a problem. */
   firmwareBuilders?: readonly string[];
+  /** What a builder says of a sensor; undefined where nothing is wrong with it. */
+  sensorProblem?: (
+    builder: { name: string; args: Record<string, unknown> },
+    sensor: { name: string; driver: string },
+  ) => string | undefined;
 }
 
 /**

@@ -48,7 +48,8 @@ export function buildHeader(build: BuildHeader): string {
   ].join("\n");
 }
 
-function driverProblem({ name, driver }: SensorRequest, board: string): string | undefined {
+/** What is wrong with a sensor on a board; undefined where nothing is. */
+export function driverProblem({ name, driver }: SensorRequest, board: string): string | undefined {
   if (!Object.hasOwn(SENSOR_DRIVERS, driver)) {
     const known = Object.keys(SENSOR_DRIVERS);
     const meant = suggest(driver, known);

@@ -1,5 +1,6 @@
 // The firmware builder "esp32": Edgeflock's firmware for real boards, by PlatformIO. Planning asks PlatformIO for
 // its version; the build itself is the program build.ts beside.
+
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -9,6 +10,7 @@ import { checkBuilderArgs, firmwareVersion } from "../builder-args.ts";
 import { builderFingerprint } from "../content-hash.ts";
 import type { BuildControl, BuildPlan, FirmwareBuilder, FirmwareRequest } from "../contract.ts";
 import { ESP32_BOARD_NAMES, ESP32_BOARDS } from "./boards.ts";
+import { driverProblem } from "./build-header.ts";
 import { ownFirmware } from "./own-firmware.ts";
 import { PLATFORM, platformioProject } from "./platformio-project.ts";
 
@@ -36,6 +38,9 @@ export const PLATFORMIO_VARIABLE = "EDGEFLOCK_PLATFORMIO";
 
 export const esp32Builder: FirmwareBuilder = {
   name: "esp32",
+  // of a wrong board the arguments' own check tells
+  sensorProblem: (sensor, { board }) =>
+    typeof board === "string" ? driverProblem(sensor, board) : undefined,
 
   async plan(request: FirmwareRequest, control: BuildControl): Promise<BuildPlan> {
     const own = checkBuilderArgs(request, args);

@@ -8,7 +8,7 @@ import { MBEDTLS } from "../../toolchain/versions.ts";
 import { checkBuilderArgs, firmwareVersion } from "../builder-args.ts";
 import { builderFingerprint } from "../content-hash.ts";
 import type { BuildControl, BuildPlan, FirmwareBuilder, FirmwareRequest } from "../contract.ts";
-import { buildHeader } from "../esp32/build-header.ts";
+import { buildHeader, driverProblem } from "../esp32/build-header.ts";
 import { ownFirmware } from "../esp32/own-firmware.ts";
 import { COMPILER_VARIABLE, type HostCompiler } from "./compiler.ts";
 
@@ -29,6 +29,7 @@ const CACHE_VARIABLES = [
 
 export const nativeBuilder: FirmwareBuilder = {
   name: "native",
+  sensorProblem: (sensor) => driverProblem(sensor, "native"),
 
   async plan(request: FirmwareRequest, control: BuildControl): Promise<BuildPlan> {
     const { version } = checkBuilderArgs(request, args);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describeSpecIssues } from "../../model/check-manifest.ts";
-import { loadManifests } from "../../model/load-manifests.ts";
+import { type LoadOptions, loadManifests } from "../../model/load-manifests.ts";
 import { ProblemsError } from "../../model/problem.ts";
 import { deviceSpec } from "../../model/schema.ts";
 import { CLASS, CLUSTER, device, fleet, group, load, positionOf, problemsOf, stack } from "./manifests.ts";
@@ -252,6 +252,17 @@ describe("a manifest is refused", () => {
     const files = [{ path: "f.yaml", text: stack(CLUSTER, CLASS.replace("native", "nativ")) }];
     expect(() => loadManifests(files, { firmwareBuilders: ["native", "prebuilt"] })).toThrow(
       /did you mean "native"/,
+    );
+  });
+
+  it("for a sensor that the class's builder has no driver for, where it stands", () => {
+    const sensors = 'sensors: [{ name: wind, driver: vane, unit: "m/s" }]';
+    const text = stack(CLUSTER, CLASS.replace("spec:", `spec:\n  ${sensors}`));
+    const load = (sensorProblem: LoadOptions["sensorProblem"]) =>
+      loadManifests([{ path: "f.yaml", text }], sensorProblem ? { sensorProblem } : {});
+    expect(() => load(undefined)).not.toThrow();
+    expect(() => load(({ name }, { driver }) => `${name} has no driver "${driver}"`)).toThrow(
+      /^f\.yaml:\d+:\d+ spec\.sensors\[0\]\.driver: \w+ has no driver "vane"/,
     );
   });
 
