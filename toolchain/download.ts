@@ -8,10 +8,8 @@ import { PINNED_SHA256 } from "./versions.ts";
 export interface OfficialFile {
   /** https address of the publisher's own server. */
   url: string;
-  /** The publisher's checksum file: bare digest, or lines of `<sha256>  <file name>`. Absent: the digest is pinned. */
-  checksums?: string;
-  /** A package registry's: fetched even where downloads from publishers are switched off. */
-  registry?: boolean;
+  /** The publisher's checksum file: bare digest, or lines of `<sha256>  <file name>`. */
+  checksums: string;
 }
 
 export interface DownloadOptions {
@@ -50,11 +48,10 @@ export async function download(
   options: DownloadOptions = {},
 ): Promise<void> {
   const name = fileName(file.url);
-  const from: Source = { ...options, registry: file.registry ?? false };
-  const expected = PINNED_SHA256[name] ?? (await publishedDigest(name, file, from));
+  const expected = PINNED_SHA256[name] ?? digestOf(name, await fetchText(file.checksums, options));
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const actual = await fetchToFile(file.url, path, from);
+      const actual = await fetchToFile(file.url, path, options);
       if (actual === expected) return;
       throw new NotAsPublished(`${name} has SHA-256 ${actual}, but ${expected} is published.`);
     } catch (error) {
@@ -92,14 +89,7 @@ export function digestOf(name: string, text: string): string {
   return digest.toLowerCase();
 }
 
-type Source = DownloadOptions & { registry: boolean };
-
-async function publishedDigest(name: string, { checksums }: OfficialFile, from: Source): Promise<string> {
-  if (checksums === undefined) throw new Error(`no SHA-256 is known for ${name}`);
-  return digestOf(name, await fetchText(checksums, from));
-}
-
-async function fetchText(url: string, options: Source): Promise<string> {
+async function fetchText(url: string, options: DownloadOptions): Promise<string> {
   return withBody(url, options, async (chunks) => {
     const parts: Uint8Array[] = [];
     let size = 0;
@@ -112,7 +102,7 @@ async function fetchText(url: string, options: Source): Promise<string> {
   });
 }
 
-async function fetchToFile(url: string, path: string, options: Source): Promise<string> {
+async function fetchToFile(url: string, path: string, options: DownloadOptions): Promise<string> {
   const file = await open(path, "w", 0o600);
   try {
     return await withBody(url, options, async (chunks, length) => {
@@ -139,7 +129,7 @@ type Chunks = AsyncIterable<Uint8Array>;
 /** Opens the address, follows redirects, and hands over the body; a broken connection is a DownloadFailed. */
 async function withBody<T>(
   official: string,
-  options: Source,
+  options: DownloadOptions,
   use: (chunks: Chunks, length: number | undefined) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController();
@@ -150,7 +140,7 @@ async function withBody<T>(
     timer = setTimeout(() => stop.abort(), SILENT_FOR);
   };
   try {
-    const response = await openUrl(downloadAddress(official, process.env, options.registry), signal);
+    const response = await openUrl(downloadAddress(official), signal);
     const length = response.headers.get("content-encoding") ? null : response.headers.get("content-length");
     const body = response.body;
     if (!body) throw new DownloadFailed(`${official} has no content`);

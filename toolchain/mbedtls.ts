@@ -1,15 +1,14 @@
-// Mbed TLS for firmware that runs on this host: its sources from the crate registry, compiled once into the cache.
+// Mbed TLS for firmware that runs on this host: its sources from PyPI, compiled once into the cache.
 // Uses the network, starts the compiler, touches the cache folder and a temporary one.
 import { createHash } from "node:crypto";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tar from "tar";
-import { VisibleError } from "../model/visible-error.ts";
 import { cacheEntry, contentKey } from "./cache-entry.ts";
-import { download } from "./download.ts";
 import type { Progress } from "./progress.ts";
 import { quiet } from "./progress.ts";
+import { downloadSource } from "./python.ts";
 import { runCommand } from "./run-command.ts";
 import { MBEDTLS } from "./versions.ts";
 
@@ -34,27 +33,26 @@ export interface Mbedtls {
   objects: string[];
 }
 
+/** A package that carries the sources whole, with what upstream generates at a release. */
+const PACKAGE = "pynng";
+
 /** No paths and no times in the objects. */
 const COMPILE = ["-x", "c", "-std=c99", "-O2", "-ffunction-sections", "-fdata-sections", "-I", "include"];
 const MBEDTLS_CONFIG = '-DMBEDTLS_CONFIG_FILE="mbedtls_config.h"';
 
-/** @throws VisibleError where the registry cannot be reached, or the compiler refuses */
+/** @throws VisibleError where PyPI cannot be reached, or the compiler refuses */
 export async function mbedtls(options: MbedtlsOptions): Promise<Mbedtls> {
   const config = await readFile(options.config);
   const digest = createHash("sha256").update(config).digest("hex");
-  const key = contentKey(MBEDTLS.crate, digest, options.identity, COMPILE.join(" "));
-  const folder = await cacheEntry(
-    join("mbedtls", `${MBEDTLS.version}-${key}`),
-    (into) => make(into, options),
-    {
-      what: `Mbed TLS ${MBEDTLS.version}`,
-      ...(options.progress && { progress: options.progress }),
-      signal: options.signal,
-    },
-  );
+  const key = contentKey(MBEDTLS, digest, options.identity, COMPILE.join(" "));
+  const folder = await cacheEntry(join("mbedtls", `${MBEDTLS}-${key}`), (into) => make(into, options), {
+    what: `Mbed TLS ${MBEDTLS}`,
+    ...(options.progress && { progress: options.progress }),
+    signal: options.signal,
+  });
   const objects = (await readdir(folder)).filter((name) => name.endsWith(".o")).sort();
   return {
-    version: MBEDTLS.version,
+    version: MBEDTLS,
     include: join(folder, "include"),
     flags: ["-isystem", join(folder, "include"), MBEDTLS_CONFIG],
     objects: objects.map((name) => join(folder, name)),
@@ -65,13 +63,13 @@ async function make(into: string, options: MbedtlsOptions): Promise<void> {
   const progress = options.progress ?? quiet;
   const scratch = await mkdtemp(join(tmpdir(), "edgeflock-mbedtls-"));
   try {
-    await progress.step(`Downloading Mbed TLS ${MBEDTLS.version} (once)`, ({ note }) =>
+    await progress.step(`Downloading Mbed TLS ${MBEDTLS} (once)`, ({ note }) =>
       fetchTo(scratch, options, note),
     );
     await cp(join(scratch, "include"), join(into, "include"), { recursive: true });
     await cp(options.config, join(into, "include", "mbedtls_config.h"));
     await cp(options.config, join(scratch, "include", "mbedtls_config.h"));
-    await progress.step(`Compiling Mbed TLS ${MBEDTLS.version} (once)`, ({ note }) =>
+    await progress.step(`Compiling Mbed TLS ${MBEDTLS} (once)`, ({ note }) =>
       compile(scratch, into, options, note),
     );
   } finally {
@@ -80,23 +78,8 @@ async function make(into: string, options: MbedtlsOptions): Promise<void> {
 }
 
 async function fetchTo(folder: string, options: MbedtlsOptions, note: (text: string) => void): Promise<void> {
-  const file = join(folder, "crate.tar.gz");
-  const { crate, version } = MBEDTLS;
-  try {
-    const url = `https://crates.invalid/${crate.replace(/-[^-]*$/, "")}/${crate}.crate`;
-    await download({ url, registry: true }, file, { signal: options.signal, note });
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    throw new VisibleError(
-      `Mbed TLS ${version}, which the native firmware speaks TLS with, cannot be had: ${(error as Error).message}.`,
-      {
-        hint: "It comes from the crate registry. EDGEFLOCK_DOWNLOAD_MIRROR names a mirror.",
-        cause: error,
-      },
-    );
-  }
-  await mkdir(folder, { recursive: true });
-  const wanted = new RegExp(`^${crate}/mbedtls/(include|library)/`);
+  const file = await downloadSource("mbedtls", PACKAGE, folder, { signal: options.signal, note });
+  const wanted = new RegExp(`^${PACKAGE}-[^/]+/mbedtls/(include|library)/`);
   await tar.x({ file, cwd: folder, strip: 2, filter: (path) => wanted.test(path) });
 }
 

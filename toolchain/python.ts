@@ -1,6 +1,6 @@
 // Python programs in virtual environments of their own, made in the cache from requirements with hashes.
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import semver from "semver";
 import { VisibleError } from "../model/visible-error.ts";
@@ -148,6 +148,47 @@ async function makeVenv(python: string, folder: string, signal: AbortSignal | un
   });
 }
 
+/**
+ * Fetches the source archive of one package into a folder, by the hash in its requirements; nothing is installed.
+ *
+ * @param requirements name of a file of toolchain/python
+ * @param packageName the package in it
+ * @returns the archive's path
+ */
+export async function downloadSource(
+  requirements: string,
+  packageName: string,
+  folder: string,
+  { signal, note }: { signal?: AbortSignal | undefined; note?: (text: string) => void } = {},
+): Promise<string> {
+  const python = await findPython();
+  if (!python) throw pythonMissing(requirements);
+  await makeVenv(python.command, join(folder, "venv"), signal);
+  const base = await pipOf(python.command, folder, signal);
+  const into = join(folder, "source");
+  const file = toolchainFile("python", `${requirements}.txt`);
+  const args = ["download", "--require-hashes", "--no-deps", "--no-input", "--disable-pip-version-check"];
+  // "--no-binary" for all would hold for what the package asks for to describe itself, too
+  const ofIt = ["--no-binary", packageName, "--dest", into, "--requirement", file];
+  await runCommand([...base, ...args, ...ofIt], {
+    env: cleanEnvironment(),
+    ...(note && { onLine: note }),
+    signal,
+    hint: PYPI_HINT,
+  });
+  const [archive] = await readdir(into);
+  return join(into, archive!);
+}
+
+async function pipOf(basePython: string, folder: string, signal: AbortSignal | undefined): Promise<string[]> {
+  const python = venvPython(folder);
+  const own = await tryCommand([python, "-m", "pip", "--version"], { env: cleanEnvironment(), signal });
+  return own.exitCode === 0 ? [python, "-m", "pip"] : [basePython, "-m", "pip", "--python", python];
+}
+
+const PYPI_HINT =
+  "Check that PyPI (or the mirror in pip's configuration) can be reached, and run this again.";
+
 async function pipInstall(
   basePython: string,
   folder: string,
@@ -155,9 +196,7 @@ async function pipInstall(
   onLine: (line: string) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const python = venvPython(folder);
-  const own = await tryCommand([python, "-m", "pip", "--version"], { env: cleanEnvironment(), signal });
-  const base = own.exitCode === 0 ? [python, "-m", "pip"] : [basePython, "-m", "pip", "--python", python];
+  const base = await pipOf(basePython, folder, signal);
   const args = [
     "install",
     "--require-hashes",
@@ -170,7 +209,7 @@ async function pipInstall(
     env: cleanEnvironment(),
     onLine,
     signal,
-    hint: "Check that PyPI (or the mirror in pip's configuration) can be reached, and run this again.",
+    hint: PYPI_HINT,
   });
 }
 

@@ -106,19 +106,13 @@ function tryConnect(host: string, port: number): Promise<void> {
 /**
  * Where an official file is fetched from: its own address, or below `EDGEFLOCK_DOWNLOAD_MIRROR` under the name of
  * its host.
- * @param registry of a package registry, which is no publisher's download
  * @throws Unreachable where `EDGEFLOCK_DOWNLOADS=never` switches downloads off
  */
-export function downloadAddress(
-  official: string,
-  environment: NodeJS.ProcessEnv = process.env,
-  registry: boolean = false,
-): URL {
+export function downloadAddress(official: string, environment: NodeJS.ProcessEnv = process.env): URL {
   const url = new URL(official);
   const downloads = environment.EDGEFLOCK_DOWNLOADS ?? "auto";
-  if (downloads === "never" && !registry)
-    throw new Unreachable(url.host, "switched off by EDGEFLOCK_DOWNLOADS=never");
-  if (downloads !== "auto" && downloads !== "never") {
+  if (downloads === "never") throw new Unreachable(url.host, "switched off by EDGEFLOCK_DOWNLOADS=never");
+  if (downloads !== "auto") {
     throw new VisibleError(`EDGEFLOCK_DOWNLOADS is "${downloads}"; it takes "auto" or "never".`);
   }
   const mirror = environment.EDGEFLOCK_DOWNLOAD_MIRROR;

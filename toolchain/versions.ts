@@ -3,7 +3,6 @@
 // What vouches for what:
 // - Go builds: the committed go.mod and go.sum in toolchain/go/ (a hash for every module of the build).
 // - Python tools: the committed requirements in toolchain/python/ (a hash for every file that pip may take).
-// - Sources from the crate registry: their entry in `PINNED_SHA256`.
 // - Official downloads: the checksum file that the publisher serves beside the download, over HTTPS. That guards
 //   against cut and corrupted files, not against a publisher who is not himself: a digest that is known here can be
 //   put into `PINNED_SHA256` and then is what counts, whatever the publisher's file says.
@@ -17,8 +16,11 @@ export const NVS_PARTITION_GEN = "0.3.0";
 export const PLATFORMIO = "6.1.18";
 export const ZIGLANG = "0.16.0";
 
-/** Mbed TLS, as a crate carries its sources. What is compiled in follows ESP-IDF 5.5, which has 3.6 too. */
-export const MBEDTLS = { version: "3.6.5", crate: "mbedtls-rs-sys-0.3.1" } as const;
+/**
+ * Mbed TLS, as a package of PyPI carries its sources (toolchain/python/mbedtls.txt). ESP-IDF 5.5 has 3.6 too. For
+ * firmware that runs on this host only: boards have the one of their framework.
+ */
+export const MBEDTLS = "3.6.3";
 
 /** Pulumi's resource plugins; the npm packages @pulumi/<name> have the same versions. */
 export const PULUMI_PLUGINS = { kubernetes: "4.34.2", random: "4.21.2", command: "1.2.1" } as const;
@@ -40,7 +42,5 @@ export const FITTING = {
   rust: ">=1.95.0",
 } as const;
 
-/** SHA-256 of downloads by file name; they win over the publisher's file. */
-export const PINNED_SHA256: Record<string, string> = {
-  [`${MBEDTLS.crate}.crate`]: "ed3d6fe75492994df511a63da8de669a0c59938ada3345e3d4756aec095d2ffb",
-};
+/** SHA-256 of official downloads by file name, for those who want to pin them; they win over the publisher's file. */
+export const PINNED_SHA256: Record<string, string> = {};

@@ -11,7 +11,6 @@ import { runCommand } from "../../toolchain/run-command.ts";
 /** Builders that come with a Containerfile, and the npm packages that their programs use. */
 const IMAGES = {
   nvs: ["yaml"],
-  native: ["yaml"],
   esp32: ["yaml", "zod"],
 } as const satisfies Record<string, readonly string[]>;
 

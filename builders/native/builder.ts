@@ -71,7 +71,7 @@ export const nativeBuilder: FirmwareBuilder = {
       identity: {
         builder: `native ${await builderFingerprint(import.meta.url, shared)}`,
         toolchain: compiler.identity,
-        library: `Mbed TLS ${MBEDTLS.version}`,
+        library: `Mbed TLS ${MBEDTLS}`,
         host: `${process.platform} ${process.arch}`,
       },
       run: {

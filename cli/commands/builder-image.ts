@@ -22,7 +22,7 @@ Prints the image's id, for spec.firmware.container.image of classes on this mach
 registry and name it by the digest that the registry gives.
 
 Example:
-  edgeflock builder-image native --tag localhost/edgeflock-native`,
+  edgeflock builder-image esp32 --tag localhost/edgeflock-esp32`,
     )
     .action(async (builder: ImageName, options: Options) => {
       const { buildBuilderImage } = await import("../../builders/images/builder-image.ts");

@@ -5,22 +5,16 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseAppImage } from "../../../builders/app-image.ts";
-import { unpackArchive } from "../../../builders/artifact-archive.ts";
-import { buildFirmware } from "../../../builders/build-firmware.ts";
 import { splitSecrets } from "../../../builders/config/contract.ts";
 import { ContainerExecutor } from "../../../builders/executors/container.ts";
 import { buildBuilderImage } from "../../../builders/images/builder-image.ts";
-import { hostExecutable } from "../../../builders/native/host-executable.ts";
 import { generateNvs } from "../../../builders/nvs/generate.ts";
 import { WorkFolder } from "../../../builders/work-folder.ts";
 import { findContainerEngine } from "../../../toolchain/container-engine.ts";
-import { temporaryCache } from "../../builders/support.ts";
 
 const engine = await findContainerEngine().catch(() => undefined);
 const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
 const able = engine?.kind === "podman" && process.getuid?.() === 0 && has("debootstrap") && has("apt-get");
-const place = temporaryCache();
 const made: string[] = [];
 let base = "";
 
@@ -86,20 +80,5 @@ describe.skipIf(!able)("an image of a builder", () => {
     } finally {
       await work.remove();
     }
-  });
-
-  it("native makes firmware that runs on this machine", async () => {
-    const image = await buildBuilderImage("native", { engine: engine!, base });
-    made.push(image);
-    const built = await buildFirmware({
-      builder: { name: "native" },
-      chip: "esp32",
-      config: { label: "cfg", size: 0x6000 },
-      container: { image },
-      projectFolder: place.folder,
-    });
-    expect(built).toMatchObject({ built: true, artifact: { chip: "esp32" } });
-    const executable = hostExecutable(parseAppImage(unpackArchive(built.archive).get("firmware.bin")!));
-    expect(Buffer.from(executable).subarray(0, 4).toString("latin1")).toBe("\x7fELF");
   });
 });
