@@ -22,6 +22,8 @@ if (!there) {
   );
 }
 
+/** What g is once it was renewed: generations only go up. */
+const RENEWED = { credentials: { generation: 2 } };
 const ADMIN: Login = { username: "boss", password: randomBytes(9).toString("hex") };
 
 /** What the plugin begins with: an administrator as `mosquitto_ctrl dynsec init` makes one, and others' users. */
@@ -241,13 +243,13 @@ describe.skipIf(!there)("access to a Mosquitto that takes its users live", () =>
 
   it("refuses a name that somebody else has there, and an administrator that the broker does not know", async () => {
     const device = { ...brokerDevices()[0]!, metadata: { name: "theirs", labels: {} } };
-    await project.manifests(manifests([...brokerDevices(), device]));
+    await project.manifests(manifests([...brokerDevices(RENEWED), device]));
     const foreign = await project.pulumi("up", "--yes", "--skip-preview");
     expect(foreign.stdout + foreign.stderr).toMatch(
       /users under names of this fleet that it did not make: theirs/,
     );
     expect(await lets({ username: "theirs", password: "of others" })).toBe(true);
-    await project.manifests(manifests(brokerDevices()));
+    await project.manifests(manifests(brokerDevices(RENEWED)));
     await project.mustPulumi("config", "set", "--secret", "brokerAdmin", "wrong-administrator");
     const refused = await project.pulumi("up", "--yes", "--skip-preview");
     expect(refused.stdout + refused.stderr).toMatch(
@@ -260,7 +262,7 @@ describe.skipIf(!there)("access to a Mosquitto that takes its users live", () =>
 
   it("takes its own users and roles away, and leaves those of others", async () => {
     const external = { broker: { kind: "external", host: "mqtt.example" }, readers: [], applications: [] };
-    await project.manifests(brokerManifests(namespace, external, brokerDevices()));
+    await project.manifests(brokerManifests(namespace, external, brokerDevices(RENEWED)));
     await project.up();
     expect(await names("clients")).toEqual([ADMIN.username, "observer", "theirs"]);
     expect(await names("roles")).toEqual(["admin", "everything", "nothing"]);
