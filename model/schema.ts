@@ -173,7 +173,7 @@ export const deviceSpec = z
       })
       .describe("Its MQTT credentials.")
       .prefault({}),
-    flash: flash.optional(),
+    flash: flash.optional().describe("How its board is flashed as part of an update."),
     disabled: z
       .boolean()
       .describe("Revokes the device: no credentials, no Secret. Enabled again it gets new credentials.")
