@@ -1,6 +1,7 @@
 // What must hold whenever an update has gone through: looks at the cluster, the state folder and temporary files.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { recordName } from "../../builders/stores/artifact-parts.ts";
 import type { TestProject } from "../e2e/test-project.ts";
 import type { FleetLife } from "./fleet-life.ts";
 
@@ -46,11 +47,14 @@ export async function strayObjects(project: TestProject, life: FleetLife): Promi
     list(project, "coordination.k8s.io/v1", "Lease"),
   ]);
   const flash = configMaps.filter(({ metadata }) => metadata.name.endsWith("-flash"));
-  const parts = flash.flatMap(
+  const artifacts = flash.map(
     ({ data }) =>
-      (JSON.parse((data as Record<string, string>)["artifact.json"]!) as { store: { parts: string[] } }).store
-        .parts,
+      JSON.parse((data as Record<string, string>)["artifact.json"]!) as {
+        digest: string;
+        store: { parts: string[] };
+      },
   );
+  const parts = artifacts.flatMap(({ digest, store }) => [...store.parts, recordName(digest)]);
   const names = (items: Item[]) => items.map(({ metadata }) => metadata.name);
   const objects = [...names(secrets), ...names(configMaps)].filter((name) => name !== "kube-root-ca.crt");
   const expected = new Set([...life.expected.secrets, ...life.expected.configMaps, ...parts]);
