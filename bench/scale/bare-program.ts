@@ -6,7 +6,7 @@ export function bareProgram(devices: number, value = "value"): string {
 import * as pulumi from "@pulumi/pulumi";
 
 const provider = new kubernetes.Provider("cluster", { enableSecretMutable: true });
-const namespace = new kubernetes.core.v1.Namespace("bare", { metadata: { name: "bare-${devices}" } }, { provider });
+const namespace = new kubernetes.core.v1.Namespace("bare", { metadata: { name: "bare" } }, { provider });
 class Device extends pulumi.ComponentResource {
   constructor(name, password) {
     super("bare:index:Device", name, {}, {});
