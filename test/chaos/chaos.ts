@@ -115,6 +115,7 @@ class ChaosRun {
       return;
     }
     await start(this.#options.clusterFolder);
+    await this.#project.reconnect();
     await this.handedOut.look(this.#project);
     if (this.#random.next() < SECOND_THOUGHTS) {
       changes.push(this.#life.change());

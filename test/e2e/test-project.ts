@@ -29,7 +29,7 @@ export interface Ran {
 
 export class TestProject {
   readonly folder: string;
-  readonly api: KubernetesApi;
+  api: KubernetesApi;
   /** Unique in the cluster, a DNS label. */
   readonly id: string;
   /** Variables for the program, as a person would export them. */
@@ -78,6 +78,11 @@ export class TestProject {
     await project.mustPulumi("config", "set", "edgeflock:kubeconfig", kubeconfig);
     await project.mustPulumi("config", "set", "edgeflock:kubeContext", project.api.contextName);
     return project;
+  }
+
+  /** Where the API server came up again on another port. */
+  async reconnect(): Promise<void> {
+    this.api = await connect({ kubeconfig: this.#kubeconfig });
   }
 
   async write(file: string, text: string | Uint8Array): Promise<void> {
