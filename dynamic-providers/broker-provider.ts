@@ -5,6 +5,7 @@ import { applyOwned, deleteOwned, OWNER_ANNOTATION, type Owned } from "../kubern
 import { BROKER_LABEL, BROKER_USER_LABEL } from "../model/mqtt-access.ts";
 import { userCredential } from "../model/mqtt-credentials.ts";
 import { objectLabels } from "../model/names.ts";
+import { appliedDigest } from "./applied-digest.ts";
 import { liveDrift, removeLive, writeLive } from "./broker-live.ts";
 import { definitionsSecrets, mosquittoSecrets } from "./broker-secrets.ts";
 import {
@@ -20,7 +21,6 @@ import { type Injected, type Injection, inject, injectionDrift, withdraw } from 
 import type { LiveTarget, UserRecord } from "./live-broker/index.ts";
 import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
-import { stableDigest } from "./stable-digest.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
 
 /** Which value goes under which key of whose Secret. */
@@ -253,13 +253,6 @@ function unwritten({ namespace, owner, clusterUid, kubernetes, live, admin }: Br
     secretNames: [],
     ...(live && { live, admin: admin!, users: {} }),
   };
-}
-
-/** A kube-context may get another name without anything having changed in the cluster. */
-function appliedDigest(inputs: BrokerInputs): string {
-  const { kubernetes: _, ...rest } = inputs as BrokerInputs & { __provider?: string };
-  delete rest.__provider;
-  return stableDigest(rest);
 }
 
 export const brokerProvider: DynamicProvider<BrokerInputs, BrokerOutputs> = {

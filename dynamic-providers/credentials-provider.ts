@@ -16,6 +16,7 @@ import type { AuthoritySeed } from "../model/mqtt-certificates.ts";
 import { objectLabels } from "../model/names.ts";
 import type { MqttAuth } from "../model/schema-mqtt.ts";
 import { VisibleError } from "../model/visible-error.ts";
+import { appliedDigest } from "./applied-digest.ts";
 import { AUTHORITY_CONFIG_MAP, AUTHORITY_FILES, authorityConfigMap } from "./authority-config-map.ts";
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
 import { explainWriteError } from "./explain-write-error.ts";
@@ -23,7 +24,6 @@ import { fieldManager } from "./field-manager.ts";
 import { readLedger } from "./fleet-ledger.ts";
 import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
-import { stableDigest } from "./stable-digest.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
 
 export interface CredentialsInputs extends ClusterInputs {
@@ -196,13 +196,6 @@ function addressOf(namespace: string, name: string) {
 function ownedKeys(name: string): OwnedKeys {
   const labels = Object.keys(objectLabels({ cluster: "" })).sort();
   return { data: DATA[name] ?? [], labels, annotations: [OWNER_ANNOTATION] };
-}
-
-/** A kube-context may get another name without anything having changed in the cluster. */
-function appliedDigest(inputs: CredentialsInputs): string {
-  const { kubernetes: _, ...rest } = inputs as CredentialsInputs & { __provider?: string };
-  delete rest.__provider;
-  return stableDigest(rest);
 }
 
 export const credentialsProvider: DynamicProvider<CredentialsInputs, CredentialsOutputs> = {

@@ -5,6 +5,7 @@ import { KubernetesError, type KubernetesObject } from "../kubernetes/api.ts";
 import { applyOwned, createOwned, deleteOwned } from "../kubernetes/owned-object.ts";
 import { formerPlace } from "../model/former-names.ts";
 import { boardLeaseName, deviceSecretName, objectLabels } from "../model/names.ts";
+import { appliedDigest } from "./applied-digest.ts";
 import { withCertificate } from "./device-certificate.ts";
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
 import { decodePayload } from "./device-payload.ts";
@@ -14,7 +15,6 @@ import { fieldManager } from "./field-manager.ts";
 import { refuseOtherCredential } from "./handed-out.ts";
 import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
-import { stableDigest } from "./stable-digest.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
 
 /** Besides these, one property a setting: its value or keyed fingerprint, its target and where it came from. */
@@ -136,13 +136,6 @@ function unknownOutputs(inputs: DeviceInputs): DeviceOutputs & { __provider?: un
     ...{ applied: "", written: "", keys: { data: [], labels: [], annotations: [] }, configDigest: "" },
     secretName: deviceSecretName(device),
   };
-}
-
-/** A kube-context may get another name without anything having changed in the cluster. */
-function appliedDigest(inputs: DeviceInputs): string {
-  const { kubernetes: _, ...rest } = inputs as DeviceInputs & { __provider?: string };
-  delete rest.__provider;
-  return stableDigest(rest);
 }
 
 function ownedKeys(object: KubernetesObject, live: KubernetesObject): OwnedKeys {

@@ -2,6 +2,7 @@
 // Telegraf and Grafana read. Calls InfluxDB and the API server.
 import type { KubernetesApi } from "../kubernetes/api.ts";
 import { objectLabels } from "../model/names.ts";
+import { appliedDigest } from "./applied-digest.ts";
 import {
   applyInfluxUsers,
   asAdministrator,
@@ -13,7 +14,6 @@ import type { InfluxCredential, InfluxServer } from "./influxdb.ts";
 import { type Injected, type Injection, inject, injectionDrift, withdraw } from "./injected-secret.ts";
 import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
-import { stableDigest } from "./stable-digest.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
 
 /** A user of InfluxDB, and which value goes under which key of whose Secret. */
@@ -61,7 +61,7 @@ async function diff(_id: string, olds: TelemetryOutputs, news: TelemetryInputs) 
   const changes =
     moved.length > 0 ||
     olds.drift !== undefined ||
-    olds.applied !== appliedDigest(news) ||
+    olds.applied !== appliedTelemetry(news) ||
     olds.admin !== news.admin;
   // Two addresses may lead to one server, where the old users' deletion would end the new ones, who have their names.
   return { changes, replaces: [...moved], deleteBeforeReplace: moved.length > 0 };
@@ -121,7 +121,7 @@ async function write(
     injected.push(await inject(api, injection, inputs.owner, [before.owner]));
   }
   await withdrawOthers(api, before, injected);
-  return outputs(inputs, appliedDigest(inputs), injected);
+  return outputs(inputs, appliedTelemetry(inputs), injected);
 }
 
 async function withdrawOthers(
@@ -172,18 +172,9 @@ function outputs(inputs: TelemetryInputs, applied: string, injected: Injected[])
   return { ...rest, applied, injected };
 }
 
-/**
- * A kube-context may get another name without anything having changed. The administrator is left out: a password that
- * a person chose could be guessed from its digest.
- */
-function appliedDigest(inputs: TelemetryInputs): string {
-  const {
-    kubernetes: _kubernetes,
-    admin: _admin,
-    ...rest
-  } = inputs as TelemetryInputs & { __provider?: string };
-  delete rest.__provider;
-  return stableDigest(rest);
+/** The administrator is left out: a password that a person chose could be guessed from its digest. */
+function appliedTelemetry({ admin: _, ...rest }: TelemetryInputs): string {
+  return appliedDigest(rest);
 }
 
 export const telemetryProvider: DynamicProvider<TelemetryInputs, TelemetryOutputs> = {

@@ -46,8 +46,6 @@ const OF_CLASS = ["boards/native/main.cpp", "drivers/drivers.cpp"];
 
 async function main(): Promise<void> {
   const compiler = hostCompiler();
-  // when an image is made, while there is a network
-  if (process.argv[2] === "--library-only") return void (await library(compiler, process.argv[3] ?? "."));
   const { version } = JSON.parse(await readFile("input/args.json", "utf8")) as { version: string };
   const facts = JSON.parse(await readFile("input/class.json", "utf8")) as ClassFacts;
   const executable = await compile(compiler, facts, version);
