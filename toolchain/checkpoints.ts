@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readManifestFiles } from "../model/read-manifest-files.ts";
 import { VisibleError } from "../model/visible-error.ts";
-import { ownConfig, plainStackName, readProjectFile, readStackConfig } from "./stack-file.ts";
+import { declaredFolder, ownConfig, plainStackName, readProjectFile, readStackConfig } from "./stack-file.ts";
 
 export type Checkpoints = "each" | "end";
 
@@ -38,7 +38,7 @@ export async function chooseCheckpoints(options: CheckpointOptions): Promise<Che
   }
   const project = await readProjectFile(projectFolder);
   if (!writesWholeStates(environment.PULUMI_BACKEND_URL ?? project.backendUrl)) return "each";
-  const manifests = join(projectFolder, get("manifests") ?? join("stacks", plainStackName(stack)));
+  const manifests = declaredFolder(projectFolder, stack, get);
   const devices = Math.max(declaredDevices(manifests), devicesInState(options, project.name));
   return devices >= MANY_DEVICES ? "end" : "each";
 }

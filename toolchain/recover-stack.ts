@@ -4,25 +4,14 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { execa } from "execa";
-import { VisibleError } from "../model/visible-error.ts";
 import { stateFolderOf } from "./checkpoints.ts";
 import { type Deployment, hasPendingOperations, settlePending } from "./pending-operations.ts";
-import type { Progress } from "./progress.ts";
+import { quietPulumi, type StackRun } from "./quiet-pulumi.ts";
 import { plainStackName, readProjectFile } from "./stack-file.ts";
 import { removeStaleLocks, removeTornSidecars, removeUnfinishedFiles } from "./stale-locks.ts";
 
-export interface RecoverOptions {
-  projectFolder: string;
-  /** Name of the stack, with or without organization and project. */
-  stack: string;
-  /** The environment that pulumi will run in. */
-  environment: NodeJS.ProcessEnv;
-  progress: Progress;
-}
-
 /** Does nothing where nothing was killed. For state elsewhere than in a folder, pulumi's own `pulumi cancel` is due. */
-export async function recoverStack(options: RecoverOptions): Promise<void> {
+export async function recoverStack(options: StackRun): Promise<void> {
   const url = options.environment.PULUMI_BACKEND_URL;
   if (!url?.startsWith("file://")) return;
   const state = stateFolderOf(url);
@@ -49,26 +38,11 @@ async function isPending(state: string, project: string, stack: string): Promise
   return false;
 }
 
-async function settle(options: RecoverOptions, stack: string): Promise<void> {
-  const { projectFolder, environment, progress } = options;
-  const pulumi = async (args: string[], input?: string) => {
-    const { exitCode, stdout, stderr } = await execa(
-      "pulumi",
-      [...args, "--stack", stack, "--non-interactive"],
-      {
-        cwd: projectFolder,
-        env: environment,
-        extendEnv: false,
-        reject: false,
-        ...(input === undefined ? { stdin: "ignore" as const } : { input }),
-      },
-    );
-    if (exitCode === 0) return stdout;
-    throw new VisibleError(
-      `What the killed run left could not be settled: pulumi ${args.slice(0, 2).join(" ")} failed:\n${stderr || stdout}`,
-      { hint: "Mend what it names and run it again." },
-    );
-  };
+async function settle(options: StackRun, stack: string): Promise<void> {
+  const { progress } = options;
+  const problem = "What the killed run left could not be settled";
+  const pulumi = (args: string[], input?: string) =>
+    quietPulumi({ ...options, stack }, args, { problem, ...(input !== undefined && { input }) });
   const exported = JSON.parse(await pulumi(["stack", "export"])) as { deployment: Deployment };
   const { deployment, toRefresh, interrupted } = settlePending(exported.deployment);
   progress.say(

@@ -54,6 +54,15 @@ export function ownConfig(config: Record<string, unknown>): (key: string) => str
   };
 }
 
+/** The folder of a stack's manifests. @param get looks up a plain value of our own in the stack's configuration */
+export function declaredFolder(
+  projectFolder: string,
+  stack: string,
+  get: (key: string) => string | undefined,
+): string {
+  return join(projectFolder, get("manifests") ?? join("stacks", plainStackName(stack)));
+}
+
 async function readYaml(file: string): Promise<unknown> {
   try {
     return parse(await readFile(file, "utf8"));

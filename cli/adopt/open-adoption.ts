@@ -13,6 +13,7 @@ import { stderrProgress } from "../../toolchain/progress.ts";
 import { projectFolder } from "../../toolchain/project-folder.ts";
 import { meantStack } from "../../toolchain/pulumi-stack.ts";
 import {
+  declaredFolder,
   ownConfig,
   plainStackName,
   readProjectFile,
@@ -42,7 +43,7 @@ export async function openAdoption(namespace: string, options: OpenOptions): Pro
   const project = await projectName(folder);
   const stack = await chosenStack(folder, options.stack);
   const get = ownConfig(await stackConfig(folder, stack));
-  const documents = loadManifests(readManifestFiles(join(folder, get("manifests") ?? join("stacks", stack))));
+  const documents = loadManifests(readManifestFiles(declaredFolder(folder, stack, get)));
   const api = await connectStack(folder, get);
   const live = await gather(api, namespace);
   const adopted = await readAdoptedValues(api, namespace);

@@ -1,23 +1,20 @@
 // After an update that came after a killed one, whose state was not saved: deletes what that one had created and nobody
 // declares any more. Asks pulumi for the state; lists and deletes objects that bear the stack's own tokens.
-import { join } from "node:path";
-import { execa } from "execa";
 import { type KubernetesApi, KubernetesError, type KubernetesObject } from "../../kubernetes/api.ts";
 import { deleteOwned } from "../../kubernetes/owned-object.ts";
 import { loadManifests } from "../../model/load-manifests.ts";
 import { MANAGED_BY, MANAGED_BY_LABEL } from "../../model/names.ts";
 import { readManifestFiles } from "../../model/read-manifest-files.ts";
-import type { Progress } from "../../toolchain/progress.ts";
-import { ownConfig, plainStackName, readProjectFile, readStackConfig } from "../../toolchain/stack-file.ts";
+import { quietPulumi, type StackRun } from "../../toolchain/quiet-pulumi.ts";
+import {
+  declaredFolder,
+  ownConfig,
+  plainStackName,
+  readProjectFile,
+  readStackConfig,
+} from "../../toolchain/stack-file.ts";
 import { connectStack } from "../connect-stack.ts";
 import { namespacesOf, orphans, type StateResource } from "./orphans.ts";
-
-export interface ClearOptions {
-  projectFolder: string;
-  stack: string;
-  environment: NodeJS.ProcessEnv;
-  progress: Progress;
-}
 
 const RBAC = "rbac.authorization.k8s.io/v1";
 const IN_NAMESPACE = [
@@ -35,14 +32,14 @@ const CLUSTER_WIDE = [
 ] as const;
 
 /** Call it after an update of the whole stack that succeeded: everything that is declared is in the state then. */
-export async function clearOrphans(options: ClearOptions): Promise<void> {
+export async function clearOrphans(options: StackRun): Promise<void> {
   const { projectFolder, stack, progress } = options;
   const { name: project } = await readProjectFile(projectFolder);
   await progress.step("Looking for what the killed update had created", async () => {
     const resources = await stateResources(options);
     const get = ownConfig((await readStackConfig(projectFolder, stack)) ?? {});
     const api = await connectStack(projectFolder, get);
-    const manifests = join(projectFolder, get("manifests") ?? join("stacks", plainStackName(stack)));
+    const manifests = declaredFolder(projectFolder, stack, get);
     const namespaces = new Set([...namespacesOf(resources), ...declaredNamespaces(manifests)]);
     const objects = await ourObjects(api, [...namespaces]);
     const found = orphans(objects, resources, `${project}/${plainStackName(stack)}`);
@@ -54,14 +51,9 @@ export async function clearOrphans(options: ClearOptions): Promise<void> {
   });
 }
 
-async function stateResources({ projectFolder, stack, environment }: ClearOptions): Promise<StateResource[]> {
-  const { stdout } = await execa("pulumi", ["stack", "export", "--stack", stack, "--non-interactive"], {
-    cwd: projectFolder,
-    env: environment,
-    extendEnv: false,
-    stdin: "ignore",
-  });
-  const { deployment } = JSON.parse(stdout) as { deployment: { resources?: StateResource[] } };
+async function stateResources(run: StackRun): Promise<StateResource[]> {
+  const exported = await quietPulumi(run, ["stack", "export"]);
+  const { deployment } = JSON.parse(exported) as { deployment: { resources?: StateResource[] } };
   return deployment.resources ?? [];
 }
 

@@ -3,23 +3,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { execa } from "execa";
 import { ROOT_KEY_NAME, ROOT_KEY_TYPE } from "../../model/names.ts";
-import { VisibleError } from "../../model/visible-error.ts";
 import { stateFile } from "../../toolchain/checkpoints.ts";
-import type { Progress } from "../../toolchain/progress.ts";
 import { stateFolder } from "../../toolchain/project-folder.ts";
+import { quietPulumi, type StackRun } from "../../toolchain/quiet-pulumi.ts";
 import { plainStackName, readProjectFile, stackFilePath } from "../../toolchain/stack-file.ts";
 
-export interface RootKeyOptions {
-  projectFolder: string;
-  stack: string;
-  environment: NodeJS.ProcessEnv;
-  progress: Progress;
-}
+const HINT = "Mend what it names and run it again; nothing of the fleet was changed.";
 
 /** Does nothing where the state has the key already. */
-export async function rootKeyFirst(options: RootKeyOptions): Promise<void> {
+export async function rootKeyFirst(options: StackRun): Promise<void> {
   const { name: project } = await readProjectFile(options.projectFolder);
   // pulumi itself says what is wrong with such a project
   if (project === undefined || (await isInState(options, project))) return;
@@ -28,16 +21,18 @@ export async function rootKeyFirst(options: RootKeyOptions): Promise<void> {
   );
 }
 
-async function isInState(options: RootKeyOptions, project: string): Promise<boolean> {
+async function isInState(options: StackRun, project: string): Promise<boolean> {
   const { stack, environment } = options;
   const file = stateFile(environment.PULUMI_BACKEND_URL, project, stack);
   const text =
-    file && existsSync(file) ? readFileSync(file, "utf8") : await pulumi(options, ["stack", "export"]);
+    file && existsSync(file)
+      ? readFileSync(file, "utf8")
+      : await quietPulumi(options, ["stack", "export"], { hint: HINT });
   return text.includes(`::${ROOT_KEY_NAME}"`);
 }
 
 /** A program that declares nothing but the key, and an update of nothing but the key. */
-async function makeKey(options: RootKeyOptions, project: string): Promise<void> {
+async function makeKey(options: StackRun, project: string): Promise<void> {
   const { projectFolder, stack } = options;
   // inside the project, where Node finds the packages that the project's own program finds
   const folder = await mkdtemp(join(await stateFolder(projectFolder), "root-key-"));
@@ -50,7 +45,7 @@ async function makeKey(options: RootKeyOptions, project: string): Promise<void> 
     await writeFile(join(folder, "main.mjs"), 'import { rootKey } from "edgeflock";\nrootKey();\n');
     const urn = `urn:pulumi:${plainStackName(stack)}::${project}::${ROOT_KEY_TYPE}::${ROOT_KEY_NAME}`;
     const config = await stackFilePath(projectFolder, stack);
-    await pulumi(
+    await quietPulumi(
       options,
       [
         "up",
@@ -60,21 +55,9 @@ async function makeKey(options: RootKeyOptions, project: string): Promise<void> 
         urn,
         ...(existsSync(config) ? ["--config-file", config] : []),
       ],
-      folder,
+      { cwd: folder, hint: HINT },
     );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function pulumi(options: RootKeyOptions, args: string[], cwd = options.projectFolder): Promise<string> {
-  const { exitCode, stdout, stderr } = await execa(
-    "pulumi",
-    [...args, "--stack", options.stack, "--non-interactive"],
-    { cwd, env: options.environment, extendEnv: false, reject: false, stdin: "ignore" },
-  );
-  if (exitCode === 0) return stdout;
-  throw new VisibleError(`pulumi ${args.slice(0, 2).join(" ")} failed:\n${stderr || stdout}`, {
-    hint: "Mend what it names and run it again; nothing of the fleet was changed.",
-  });
 }

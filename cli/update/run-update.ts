@@ -1,21 +1,16 @@
 // An operation that changes the state: run as pulumi would, or for a large fleet with the state saved once, at the end.
 // Starts pulumi.
 import { chooseCheckpoints, SKIP_CHECKPOINTS } from "../../toolchain/checkpoints.ts";
-import type { Progress } from "../../toolchain/progress.ts";
 import { isUpdate, isWhole } from "../../toolchain/pulumi-stack.ts";
+import type { StackRun } from "../../toolchain/quiet-pulumi.ts";
 import { passThrough } from "../pass-through.ts";
 import { clearOrphans } from "./clear-orphans.ts";
 import { rootKeyFirst } from "./root-key-first.ts";
 import { beginUnsavedRun } from "./unsaved-run.ts";
 
-export interface UpdateOptions {
-  projectFolder: string;
-  /** As the command line names it, or the selected one. */
-  stack: string;
+export interface UpdateOptions extends StackRun {
   program: string;
   args: string[];
-  environment: NodeJS.ProcessEnv;
-  progress: Progress;
 }
 
 /** A Go program that panicked; the state is not saved then. */
