@@ -30,13 +30,10 @@ export async function applyOwned(
     refuseForeign(live, [owner, ...former]);
     await applyWhatWasCreated(api, live, fieldManager);
   }
-  const metadata = {
-    ...object.metadata,
-    annotations: { ...object.metadata.annotations, [OWNER_ANNOTATION]: owner },
-    // With the UID the server refuses to write over an object that was made anew since it was read.
-    ...(live && { uid: live.metadata.uid }),
-  };
-  return api.apply<KubernetesObject>({ ...object, metadata }, { fieldManager, force: live !== undefined });
+  const owned = withOwner(object, owner);
+  // With the UID the server refuses to write over an object that was made anew since it was read.
+  const metadata = { ...owned.metadata, ...(live && { uid: live.metadata.uid }) };
+  return api.apply<KubernetesObject>({ ...owned, metadata }, { fieldManager, force: live !== undefined });
 }
 
 /**
@@ -50,15 +47,19 @@ export async function createOwned(
   fieldManager: string,
   former: readonly string[] = [],
 ): Promise<KubernetesObject> {
-  const annotations = { ...object.metadata.annotations, [OWNER_ANNOTATION]: owner };
-  const owned = { ...object, metadata: { ...object.metadata, annotations } };
   try {
-    return await api.create<KubernetesObject>(owned, { fieldManager });
+    return await api.create<KubernetesObject>(withOwner(object, owner), { fieldManager });
   } catch (error) {
     // It is there, or a cut connection leaves that open; what the server refused otherwise it would refuse again.
     if (error instanceof KubernetesError && error.reason !== "AlreadyExists") throw error;
     return applyOwned(api, object, owner, fieldManager, former);
   }
+}
+
+/** A copy that bears the owner's token. */
+function withOwner(object: Owned, owner: string): Owned {
+  const annotations = { ...object.metadata.annotations, [OWNER_ANNOTATION]: owner };
+  return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
 /** Deletes the object where it bears the owner's token; an object that is gone or another's is left alone. */
