@@ -1,9 +1,9 @@
 // Schema of a cluster's MQTT: its broker, where topics begin, and who but devices uses it. Pure; touches nothing.
 import { z } from "zod";
-import { cel, celField, celMatches, celText, listMap } from "./cel.ts";
-import { RESERVED_ENDINGS } from "./names.ts";
+import { cel, celField, celText, listMap } from "./cel.ts";
 import { broker, pemCertificates } from "./schema-broker.ts";
 import { dnsLabel, secretKey } from "./schema-parts.ts";
+import { ONE_KEY, userSecretPlace } from "./schema-user-secret.ts";
 
 /** MQTT levels without wildcards, "$" and ".": safe in an ACL pattern, a topic, a path and a shell. */
 const TOPIC = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
@@ -16,19 +16,11 @@ export const USER_SECRET_KEYS = {
   topic: "MQTT_TOPIC",
 } as const;
 
-const OWN_NAME = new RegExp(`(${RESERVED_ENDINGS.join("|")}|-broker-\\d+)$`);
-
-const OWN_SECRET = "ends like a Secret that Edgeflock makes; choose another name";
-const ONE_KEY = "two values cannot go under one key";
 const KEY_FIELDS = Object.keys(USER_SECRET_KEYS);
 
 const userSecret = z
   .strictObject({
-    name: dnsLabel(63)
-      .refine((name) => !OWN_NAME.test(name), OWN_SECRET)
-      .meta(cel([`!${celMatches("self", OWN_NAME)}`, OWN_SECRET]))
-      .describe("Made where it isn't there; a Secret of the application's own keeps its other keys."),
-    namespace: dnsLabel(63).describe("Default the cluster's; any other must be there.").optional(),
+    ...userSecretPlace,
     keys: z
       .strictObject({
         url: secretKey.describe("Gets `mqtts://host:port`.").optional(),

@@ -1,14 +1,13 @@
 // Schema of a cluster's telemetry: the InfluxDB that keeps it, who writes there and who reads. Pure; touches nothing.
 import { z } from "zod";
-import { cel, celDistinct, celField, celMatches, celText } from "./cel.ts";
-import { RESERVED_ENDINGS } from "./names.ts";
+import { cel, celDistinct, celField, celText } from "./cel.ts";
 import { credentialSource, dnsLabel, secretKey } from "./schema-parts.ts";
+import { ONE_KEY, userSecretPlace } from "./schema-user-secret.ts";
 
 const PEM = /^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n*)+$/;
 /** Scheme, host or address, port, path: no credentials, no query, nothing that a TOML or YAML text could mistake. */
 const URL_TEXT =
   /^https?:\/\/([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:]{2,39}\])(:[0-9]{1,5})?(\/[A-Za-z0-9._~-]+)*\/?$/;
-const OWN_NAME = new RegExp(`(${RESERVED_ENDINGS.join("|")}|-broker-\\d+)$`);
 
 /** What a Secret for Telegraf or Grafana gets, and the key that each goes under unless `keys` says otherwise. */
 export const INFLUXDB_SECRET_KEYS = {
@@ -24,9 +23,6 @@ const variableKey = secretKey.regex(
   "must be the name of an environment variable: the configuration refers to it",
 );
 
-const OWN_SECRET = "ends like a Secret that Edgeflock makes; choose another name";
-const ONE_KEY = "two values cannot go under one key";
-
 const url = z
   .string()
   .max(500)
@@ -34,11 +30,7 @@ const url = z
 
 const influxSecret = z
   .strictObject({
-    name: dnsLabel(63)
-      .refine((name) => !OWN_NAME.test(name), OWN_SECRET)
-      .meta(cel([`!${celMatches("self", OWN_NAME)}`, OWN_SECRET]))
-      .describe("Made where it isn't there; a Secret of the application's own keeps its other keys."),
-    namespace: dnsLabel(63).describe("Default the cluster's; any other must be there.").optional(),
+    ...userSecretPlace,
     keys: z
       .strictObject({
         url: variableKey.default(INFLUXDB_SECRET_KEYS.url),
