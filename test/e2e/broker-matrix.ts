@@ -107,6 +107,23 @@ export async function observedCells(
   return cells;
 }
 
+/** Both, for everybody: each line with who it is about. */
+export async function accessMatrix(
+  broker: TestBroker,
+  observer: IClientOptions,
+  everybody: readonly Principal[],
+  topics: string[],
+): Promise<{ expected: string[]; observed: string[] }> {
+  const expected: string[] = [];
+  const observed: string[] = [];
+  for (const principal of everybody) {
+    const mark = (line: string) => `${principal.name}: ${line}`;
+    expected.push(...expectedCells(broker, principal, topics).map(mark));
+    observed.push(...(await observedCells(broker, observer, principal, topics)).map(mark));
+  }
+  return { expected, observed };
+}
+
 function wildcardCell(filter: string, reached: Set<string>): string {
   return `subscribe ${filter}: ${[...reached].sort().join(" ") || "nothing"}`;
 }

@@ -4,7 +4,7 @@ import type { MqttClient } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { passwordLine } from "../../builders/mosquitto/password-file.ts";
 import { brokerDevices, brokerManifests, type Login, OBSERVER, principals, TOPICS } from "./broker-fleet.ts";
-import { expectedCells, observedCells } from "./broker-matrix.ts";
+import { accessMatrix, expectedCells, observedCells } from "./broker-matrix.ts";
 import {
   findDynsecPlugin,
   findMosquitto,
@@ -182,13 +182,7 @@ describe.skipIf(!there)("access to a Mosquitto that takes its users live", () =>
       { username: recorder.MQTT_USERNAME!, password: recorder.MQTT_PASSWORD! },
       { username: home.BROKER_USER!, password: home.BROKER_PASS! },
     );
-    const expected: string[] = [];
-    const observed: string[] = [];
-    for (const principal of everybody) {
-      const mark = (line: string) => `${principal.name}: ${line}`;
-      expected.push(...expectedCells(broker, principal, TOPICS).map(mark));
-      observed.push(...(await observedCells(broker, OBSERVER, principal, TOPICS)).map(mark));
-    }
+    const { expected, observed } = await accessMatrix(broker, OBSERVER, everybody, TOPICS);
     expect(expected.length).toBeGreaterThan(500);
     expect(observed).toEqual(expected);
   });

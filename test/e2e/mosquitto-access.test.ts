@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { passwordLine } from "../../builders/mosquitto/password-file.ts";
 import type { KubernetesError, KubernetesObject } from "../../kubernetes/api.ts";
 import { brokerDevices, brokerManifests, OBSERVER, principals, TOPICS } from "./broker-fleet.ts";
-import { expectedCells, observedCells } from "./broker-matrix.ts";
+import { accessMatrix } from "./broker-matrix.ts";
 import { device } from "./manifests.ts";
 import {
   type BrokerFiles,
@@ -153,13 +153,7 @@ describe.skipIf(!there)("access to a Mosquitto with the fleet's own files", () =
       { username: recorder.MQTT_USERNAME!, password: recorder.MQTT_PASSWORD! },
       { username: home.BROKER_USER!, password: home.BROKER_PASS! },
     );
-    const expected: string[] = [];
-    const observed: string[] = [];
-    for (const principal of everybody) {
-      const mark = (line: string) => `${principal.name}: ${line}`;
-      expected.push(...expectedCells(broker, principal, TOPICS).map(mark));
-      observed.push(...(await observedCells(broker, OBSERVER, principal, TOPICS)).map(mark));
-    }
+    const { expected, observed } = await accessMatrix(broker, OBSERVER, everybody, TOPICS);
     expect(expected.length).toBeGreaterThan(500);
     expect(observed).toEqual(expected);
   });

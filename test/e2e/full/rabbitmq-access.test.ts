@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { brokerDevices, brokerManifests, type Login, OBSERVER, principals, TOPICS } from "../broker-fleet.ts";
-import { expectedCells, observedCells } from "../broker-matrix.ts";
+import { accessMatrix } from "../broker-matrix.ts";
 import { loopbackCertificate, type Tls } from "../mosquitto.ts";
 import { findRabbitmq, Rabbitmq } from "../rabbitmq.ts";
 import { TestProject } from "../test-project.ts";
@@ -113,13 +113,7 @@ describe.skipIf(!there)("access to a RabbitMQ", () => {
       { username: recorder.MQTT_USERNAME!, password: recorder.MQTT_PASSWORD! },
       { username: home.BROKER_USER!, password: home.BROKER_PASS! },
     );
-    const expected: string[] = [];
-    const observed: string[] = [];
-    for (const principal of everybody) {
-      const mark = (line: string) => `${principal.name}: ${line}`;
-      expected.push(...expectedCells(broker, principal, TOPICS).map(mark));
-      observed.push(...(await observedCells(broker, OBSERVER, principal, TOPICS)).map(mark));
-    }
+    const { expected, observed } = await accessMatrix(broker, OBSERVER, everybody, TOPICS);
     expect(expected.length).toBeGreaterThan(500);
     expect(observed).toEqual(expected);
   });

@@ -11,7 +11,7 @@ import { AedesBroker } from "../../../toolchain/embedded-broker/aedes-broker.ts"
 import { ensureCertificates } from "../../../toolchain/embedded-broker/certificates.ts";
 import { type BrokerPaths, brokerFiles } from "../../../toolchain/embedded-broker/paths.ts";
 import { type Login, OBSERVER, principals, TOPICS } from "../../e2e/broker-fleet.ts";
-import { expectedCells, observedCells, type TestBroker } from "../../e2e/broker-matrix.ts";
+import { accessMatrix, type TestBroker } from "../../e2e/broker-matrix.ts";
 import { freePort } from "../../e2e/mosquitto.ts";
 
 const rootKey = Buffer.alloc(32, 9).toString("base64");
@@ -89,13 +89,7 @@ describe("the small broker that comes with Edgeflock", () => {
       userCredential("reader", { namespace: "ns", name: "recorder" }, rootKey),
       userCredential("application", { namespace: "ns", name: "home" }, rootKey),
     );
-    const expected: string[] = [];
-    const observed: string[] = [];
-    for (const principal of everybody) {
-      const mark = (line: string) => `${principal.name}: ${line}`;
-      expected.push(...expectedCells(client, principal, TOPICS).map(mark));
-      observed.push(...(await observedCells(client, OBSERVER, principal, TOPICS)).map(mark));
-    }
+    const { expected, observed } = await accessMatrix(client, OBSERVER, everybody, TOPICS);
     expect(expected.length).toBeGreaterThan(500);
     expect(observed).toEqual(expected);
   });
