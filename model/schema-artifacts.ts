@@ -1,6 +1,7 @@
 // `spec.artifacts` of a DevicesCluster: where firmware is kept, and how to get in there. Pure; touches nothing.
 import { z } from "zod";
-import { credentialSource, text } from "./schema-parts.ts";
+import { credentialSource } from "./schema-parts.ts";
+import { text } from "./schema-text.ts";
 
 const HOST = "([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:]+\\])(:[0-9]{1,5})?";
 

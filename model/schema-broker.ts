@@ -3,17 +3,18 @@ import { z } from "zod";
 import { cel, celField, celList, celMatches, celText } from "./cel.ts";
 import { liveKind, MANAGEMENT_SCHEMES, MECHANISMS, mechanismOf } from "./mqtt-broker.ts";
 import { NVS_STRING_MAX } from "./nvs-type.ts";
-import { credentialCondition, plainText, plainTextCondition, secretSource } from "./schema-parts.ts";
+import { credentialCondition, secretSource } from "./schema-parts.ts";
+import { pemText, plainText, plainTextCondition } from "./schema-text.ts";
 
 const HOST =
   /^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
 const IPV6 = /^[0-9A-Fa-f:]{2,39}$/;
-const PEM = /^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n*)+$/;
 
-export const pemCertificates = z
-  .string()
-  .max(NVS_STRING_MAX, `must fit an NVS string: at most ${NVS_STRING_MAX} characters`)
-  .regex(PEM, "must be certificates in PEM form");
+/** For a device, which keeps it in its NVS. */
+export const pemCertificates = pemText(
+  NVS_STRING_MAX,
+  `must fit an NVS string: at most ${NVS_STRING_MAX} characters`,
+);
 
 const MADE_UP = "nobody would know it; take it from fromConfig, fromEnv or fromSecret";
 const adminSecret = secretSource

@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { cel, celList, listMap } from "./cel.ts";
 import { IMAGE_BY_DIGEST } from "./image-reference.ts";
-import { boundedRecord, settingKey, text } from "./schema-parts.ts";
+import { boundedRecord, settingKey } from "./schema-parts.ts";
+import { text } from "./schema-text.ts";
 
 const INSIDE = "must be a folder inside the project, relative to it";
 const relativeFolder = text(500)

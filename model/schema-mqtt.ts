@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { cel, celField, celText, listMap } from "./cel.ts";
 import { broker, pemCertificates } from "./schema-broker.ts";
-import { dnsLabel, secretKey } from "./schema-parts.ts";
+import { secretKey } from "./schema-parts.ts";
+import { dnsLabel } from "./schema-text.ts";
 import { ONE_KEY, userSecretPlace } from "./schema-user-secret.ts";
 
 /** MQTT levels without wildcards, "$" and ".": safe in an ACL pattern, a topic, a path and a shell. */

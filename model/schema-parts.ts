@@ -2,8 +2,9 @@
 // Every text, list and map is bounded, so that the same source can become CRDs whose rules have a bounded cost.
 import { z } from "zod";
 import { cel, celList, celMatches } from "./cel.ts";
-import { DNS_LABEL, type Kind, nameMax } from "./names.ts";
+import { type Kind, nameMax } from "./names.ts";
 import { NVS_NAME_MAX, NVS_STRING_MAX, NVS_TYPES } from "./nvs-type.ts";
+import { dnsLabel, plainText, WITHOUT_CONTROL_CHARACTERS } from "./schema-text.ts";
 
 /** Longest key of a setting, in characters. */
 export const SETTING_KEY_MAX = 63;
@@ -16,23 +17,6 @@ const LABEL_KEY =
 const LABEL_PREFIX_MAX = 253;
 const MAX_ENTRIES = 500;
 
-/** Nothing but tab and line feed of Unicode's category Cc. */
-const WITHOUT_CONTROL_CHARACTERS = /^[\P{Cc}\t\n]*$/u;
-
-/** At most so many characters, counted as Kubernetes does: code points. */
-export function text(max: number) {
-  const fits = (value: string) => value.length <= max || [...value].length <= max;
-  return z.string().refine(fits, `must have at most ${max} characters`).meta({ maxLength: max });
-}
-
-/** Text without control characters other than tab and line feed. */
-export function plainText(max: number) {
-  return text(max)
-    .refine((value) => WITHOUT_CONTROL_CHARACTERS.test(value), "must not contain control characters")
-    .refine((value) => value.isWellFormed(), "must be well-formed Unicode")
-    .meta({ pattern: WITHOUT_CONTROL_CHARACTERS.source });
-}
-
 /** A map with at most so many entries. */
 export function boundedRecord<K extends z.ZodType<string, string>, V extends z.ZodType>(
   key: K,
@@ -43,13 +27,6 @@ export function boundedRecord<K extends z.ZodType<string, string>, V extends z.Z
     .record(key, value)
     .refine((map) => Object.keys(map).length <= max, `must have at most ${max} entries`)
     .meta({ maxProperties: max });
-}
-
-export function dnsLabel(max: number) {
-  return z
-    .string()
-    .max(max, `must have at most ${max} characters`)
-    .regex(DNS_LABEL, 'must be a DNS label: a-z, 0-9 and "-", beginning and ending with a letter or digit');
 }
 
 const SETTING_KEY_SPELLING =
@@ -84,11 +61,6 @@ export function settingKeyRules(of: string): [rule: string, message: string][] {
 
 /** Longest text that a setting may be. */
 export const SETTING_TEXT_MAX = NVS_STRING_MAX * 4;
-/** What `plainText` says of a value of whatever type, with one character at least. */
-export function plainTextCondition(of: string, max: number): string {
-  return `(type(${of}) == string && size(${of}) >= 1 && size(${of}) <= ${max} && ${celMatches(of, WITHOUT_CONTROL_CHARACTERS)})`;
-}
-
 /** What `plainValue` says of the value `of`, whose type no structural schema can leave open. */
 export function plainValueRules(of: string): [rule: string, message: string][] {
   const safe = Number.MAX_SAFE_INTEGER;

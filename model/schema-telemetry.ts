@@ -1,10 +1,10 @@
 // Schema of a cluster's telemetry: the InfluxDB that keeps it, who writes there and who reads. Pure; touches nothing.
 import { z } from "zod";
 import { cel, celDistinct, celField, celText } from "./cel.ts";
-import { credentialSource, dnsLabel, secretKey } from "./schema-parts.ts";
+import { credentialSource, secretKey } from "./schema-parts.ts";
+import { dnsLabel, pemText } from "./schema-text.ts";
 import { ONE_KEY, userSecretPlace } from "./schema-user-secret.ts";
 
-const PEM = /^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n*)+$/;
 /** Scheme, host or address, port, path: no credentials, no query, nothing that a TOML or YAML text could mistake. */
 const URL_TEXT =
   /^https?:\/\/([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:]{2,39}\])(:[0-9]{1,5})?(\/[A-Za-z0-9._~-]+)*\/?$/;
@@ -71,10 +71,7 @@ const influxdb = z
     url: url.describe("Where Telegraf writes and Grafana reads."),
     adminUrl: url.describe("Where `pulumi up` reaches it to make the users; default `url`.").optional(),
     allowHttp: z.boolean().describe("Passwords over plain HTTP have to be asked for.").default(false),
-    ca: z
-      .string()
-      .max(20_000)
-      .regex(PEM, "must be certificates in PEM form")
+    ca: pemText(20_000)
       .describe("Certificate, or chain, that signs the server's; PEM text. Default the system's.")
       .optional(),
     database: z

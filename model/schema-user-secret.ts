@@ -2,7 +2,7 @@
 // touches nothing.
 import { cel, celMatches } from "./cel.ts";
 import { RESERVED_ENDINGS } from "./names.ts";
-import { dnsLabel } from "./schema-parts.ts";
+import { dnsLabel } from "./schema-text.ts";
 
 const OWN_NAME = new RegExp(`(${RESERVED_ENDINGS.join("|")}|-broker-\\d+)$`);
 const OWN_SECRET = "ends like a Secret that Edgeflock makes; choose another name";

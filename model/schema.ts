@@ -15,8 +15,9 @@ import {
 import { flash } from "./schema-flash.ts";
 import { classMqtt, mqtt } from "./schema-mqtt.ts";
 import type { mappingEntry, plainValue, secretSource } from "./schema-parts.ts";
-import { dnsLabel, mapping, metadata, secrets, selector, type settingKey, settings } from "./schema-parts.ts";
+import { mapping, metadata, secrets, selector, type settingKey, settings } from "./schema-parts.ts";
 import { telemetry, telemetryProblems } from "./schema-telemetry.ts";
+import { dnsLabel } from "./schema-text.ts";
 
 export const CHIPS = [
   "esp32",

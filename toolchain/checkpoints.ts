@@ -2,12 +2,10 @@
 //
 // pulumi's own file and object-storage backends write the whole state at every step, so the time of an update grows
 // with the square of a fleet: docs/large-fleets.md has the figures. Pulumi Cloud takes single steps and needs none of this.
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { readManifestFiles } from "../model/read-manifest-files.ts";
 import { VisibleError } from "../model/visible-error.ts";
-import { declaredFolder, ownConfig, plainStackName, readProjectFile, readStackConfig } from "./stack-file.ts";
+import { declaredFolder, ownConfig, readProjectFile, readStackConfig } from "./stack-file.ts";
+import { readState } from "./state-file.ts";
 
 export type Checkpoints = "each" | "end";
 
@@ -64,19 +62,6 @@ export function countDevices(text: string): number {
 
 /** For a program, and for a fleet whose manifests shrank. Only a state in a folder can be looked at without pulumi. */
 function devicesInState(options: CheckpointOptions, project: string | undefined): number {
-  const file = project && stateFile(options.environment.PULUMI_BACKEND_URL, project, options.stack);
-  if (!file || !existsSync(file)) return 0;
-  return readFileSync(file, "utf8").match(/"type":\s*"edgeflock:index:Device"/g)?.length ?? 0;
-}
-
-/** The file that a folder's backend keeps a stack's state in, where it isn't compressed. */
-export function stateFile(url: string | undefined, project: string, stack: string): string | undefined {
-  if (!url?.startsWith("file://")) return undefined;
-  return join(stateFolderOf(url), ".pulumi", "stacks", project, `${plainStackName(stack)}.json`);
-}
-
-/** The folder of a `file://` backend. */
-export function stateFolderOf(url: string): string {
-  const path = url.replace(/\?.*$/, "");
-  return path === "file://~" ? (process.env.HOME ?? "/") : fileURLToPath(path.replace("file://~", "file://"));
+  const state = project && readState(options.environment.PULUMI_BACKEND_URL, project, options.stack);
+  return (state || "").match(/"type":\s*"edgeflock:index:Device"/g)?.length ?? 0;
 }

@@ -1,14 +1,10 @@
 // Before an update: clears away what a killed one left on the stack, so that the update goes on where that stopped.
 // Removes dead locks, sweeps builders' folders, and may change the state by `pulumi stack import`.
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { stateFolderOf } from "./checkpoints.ts";
 import { type Deployment, hasPendingOperations, settlePending } from "./pending-operations.ts";
 import { quietPulumi, type StackRun } from "./quiet-pulumi.ts";
 import { plainStackName, readProjectFile } from "./stack-file.ts";
 import { removeStaleLocks, removeTornSidecars, removeUnfinishedFiles } from "./stale-locks.ts";
+import { readState, stateFolderOf } from "./state-file.ts";
 
 /** Does nothing where nothing was killed. For state elsewhere than in a folder, pulumi's own `pulumi cancel` is due. */
 export async function recoverStack(options: StackRun): Promise<void> {
@@ -22,20 +18,8 @@ export async function recoverStack(options: StackRun): Promise<void> {
   const removed = await removeStaleLocks(state, project, stack);
   for (const line of removed) options.progress.say(`The last run was killed. ${line}`);
   if (removed.length > 0) await removeUnfinishedFiles(state, project, stack);
-  if (await isPending(state, project, stack)) await settle(options, stack);
-}
-
-async function isPending(state: string, project: string, stack: string): Promise<boolean> {
-  const file = join(state, ".pulumi", "stacks", project, `${stack}.json`);
-  for (const [ending, decompress] of [
-    ["", (bytes: Buffer) => bytes],
-    [".gz", gunzipSync],
-    [".zst", zstdDecompressSync],
-  ] as const) {
-    if (!existsSync(file + ending)) continue;
-    return hasPendingOperations(decompress(await readFile(file + ending)).toString("utf8"));
-  }
-  return false;
+  const left = readState(url, project, stack);
+  if (left !== undefined && hasPendingOperations(left)) await settle(options, stack);
 }
 
 async function settle(options: StackRun, stack: string): Promise<void> {

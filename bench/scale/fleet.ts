@@ -1,6 +1,6 @@
 // Manifests of a generated fleet: one cluster, two classes, ten groups, devices spread over them. Pure.
 
-export const GROUPS = 10;
+const GROUPS = 10;
 const CLASSES = ["sensor", "camera"];
 
 export interface FleetChange {

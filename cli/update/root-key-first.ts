@@ -1,13 +1,13 @@
 // Makes the fleet's root key before anything derives from it, with an update of its own that saves the state at each
 // step: what comes after may then be killed at any moment without a credential being lost. Starts pulumi.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT_KEY_NAME, ROOT_KEY_TYPE } from "../../model/names.ts";
-import { stateFile } from "../../toolchain/checkpoints.ts";
 import { stateFolder } from "../../toolchain/project-folder.ts";
 import { quietPulumi, type StackRun } from "../../toolchain/quiet-pulumi.ts";
 import { plainStackName, readProjectFile, stackFilePath } from "../../toolchain/stack-file.ts";
+import { readState } from "../../toolchain/state-file.ts";
 
 const HINT = "Mend what it names and run it again; nothing of the fleet was changed.";
 
@@ -23,11 +23,9 @@ export async function rootKeyFirst(options: StackRun): Promise<void> {
 
 async function isInState(options: StackRun, project: string): Promise<boolean> {
   const { stack, environment } = options;
-  const file = stateFile(environment.PULUMI_BACKEND_URL, project, stack);
   const text =
-    file && existsSync(file)
-      ? readFileSync(file, "utf8")
-      : await quietPulumi(options, ["stack", "export"], { hint: HINT });
+    readState(environment.PULUMI_BACKEND_URL, project, stack) ??
+    (await quietPulumi(options, ["stack", "export"], { hint: HINT }));
   return text.includes(`::${ROOT_KEY_NAME}"`);
 }
 
