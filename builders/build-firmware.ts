@@ -11,8 +11,7 @@ import { builderNamed } from "./builders.ts";
 import { type ContentHash, firmwareContentHash } from "./content-hash.ts";
 import type { BuildControl, BuildPlan, BuiltFirmware, Executor, FirmwareRequest, Json } from "./contract.ts";
 import { describeArtifact, packOutput } from "./describe-artifact.ts";
-import { ContainerExecutor } from "./executors/container.ts";
-import { ProcessExecutor } from "./executors/process.ts";
+import { executorFor } from "./executors/executor-for.ts";
 import { withLock } from "./file-lock.ts";
 import { interruptible } from "./interruption.ts";
 import { librariesOf } from "./sbom.ts";
@@ -135,7 +134,7 @@ async function runBuild(job: Job, options: BuildOptions): Promise<BuiltFirmware>
     if (plan.run.kind === "in-process") await plan.run.build(work, options);
     else {
       const { container } = request;
-      const executor = options.executor ?? (container ? new ContainerExecutor() : new ProcessExecutor());
+      const executor = options.executor ?? executorFor(container);
       const { kind: _, ...run } = plan.run;
       const name = `firmware builder "${request.builder.name}"`;
       const masked = Object.values(secrets);

@@ -1,6 +1,7 @@
 // DeviceClass: a kind of board and its firmware. Declares the class's Secret, the firmware and the flash script.
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { type ConfigBuilder, planConfigBuilder } from "../builders/config/builder.ts";
 import type { ArtifactReference } from "../builders/contract.ts";
 import { renderFlashScript } from "../flash/flash-script.ts";
 import { classSecretName, flashConfigMapName, objectLabels } from "../model/names.ts";
@@ -8,6 +9,7 @@ import type { Layer } from "../model/resolve.ts";
 import { type DeviceClassSpec, type DeviceClassSpecInput, deviceClassSpec } from "../model/schema.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
+import { type Eventually, eventually } from "./eventually.ts";
 import { declareFirmware } from "./firmware.ts";
 import { BUILD_KEY, buildText } from "./firmware-preview.ts";
 import { layerSecret } from "./layer-secret.ts";
@@ -15,7 +17,7 @@ import { ownedMetadata, ownership } from "./ownership.ts";
 import { givenFormerly, renaming, withAliases } from "./renaming.ts";
 import type { SecretInput } from "./secret-values.ts";
 import { checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
-import { visible } from "./visible.ts";
+import { reportable, visible } from "./visible.ts";
 
 export interface DeviceClassArgs extends SpecArgs<DeviceClassSpecInput> {
   cluster: DevicesCluster;
@@ -30,6 +32,8 @@ export class DeviceClass extends pulumi.ComponentResource {
   readonly artifact: pulumi.Output<ArtifactReference>;
   /** POSIX shell, without secrets: `sh flash.sh DEVICE`. Also in ConfigMap `<class>-flash`. */
   readonly flashScript: pulumi.Output<string>;
+  /** Undefined where Edgeflock itself makes its devices' images. @internal */
+  readonly configBuilder: Eventually<ConfigBuilder> | undefined;
   /** @internal */ readonly layer: Layer<SecretInput>;
 
   constructor(name: string, args: DeviceClassArgs, opts: pulumi.ComponentResourceOptions = {}) {
@@ -49,6 +53,7 @@ export class DeviceClass extends pulumi.ComponentResource {
     this.className = checked.name;
     this.spec = checked.spec;
     const { settings, config } = checked.spec;
+    this.configBuilder = configBuilder(checked.spec);
     this.layer = {
       kind: "DeviceClass",
       name: checked.name,
@@ -117,6 +122,15 @@ export class DeviceClass extends pulumi.ComponentResource {
     );
     this.registerOutputs({ artifact: this.artifact });
   }
+}
+
+/** Reads the sources once a class, whatever the number of its devices. */
+function configBuilder({ chip, config }: DeviceClass["spec"]): Eventually<ConfigBuilder> | undefined {
+  const { builder, format, partition } = config;
+  if (builder.name === "nvs") return undefined;
+  const of = { chip, config: { ...partition, format } };
+  const planned = reportable(async () => (await planConfigBuilder(builder, of, process.cwd()))!);
+  return eventually(pulumi.output(planned));
 }
 
 /** The secrets that the build reads: of the class, else of its cluster. */

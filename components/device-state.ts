@@ -43,6 +43,8 @@ export interface DeviceStateInput {
   partition: { label: string; size: number };
   format: "nvs" | "file";
   encryption: "hmac" | "flash" | undefined;
+  /** Whether the class names a builder of its own, which is to know what is secret. */
+  ownBuilder: boolean;
   plan: ConfigPlan;
   settings: readonly ResolvedSetting<unknown>[];
 }
@@ -82,7 +84,11 @@ export function deviceState(
   const payload: DevicePayload = {
     size: input.partition.size,
     ...(input.format === "file" && { format: "file" as const }),
-    entries: entries.map((entry) => ({ ...entry, value: valueText(entry.value) })),
+    entries: entries.map((entry, index) => ({
+      ...entry,
+      value: valueText(entry.value),
+      ...(input.ownBuilder && plan.entries[index]!.secret && { secret: true as const }),
+    })),
     data: { ...credentials(input, credential), ...mappedKeys(input.settings, secrets) },
     ...(certificate && {
       certificate: { ...certificate, authority: authoritySeed(input.authority, rootKey) },

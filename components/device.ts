@@ -169,6 +169,7 @@ function declare(of: Declaration, checked: CheckedSpec<DeviceSpec>): DeviceResou
       clusterUid: eventually(clusterUid).plain(),
       ...(explicit && { kubernetes: target }),
       image: state.map(({ payload }) => payload).secret(),
+      ...(deviceClass.configBuilder && { builder: deviceClass.configBuilder.plain() }),
     },
     { parent },
   );
@@ -246,6 +247,7 @@ function stateInput(
     partition: deviceClass.spec.config.partition,
     format: deviceClass.spec.config.format,
     encryption: deviceClass.spec.security?.nvsEncryption,
+    ownBuilder: deviceClass.configBuilder !== undefined,
     plan: planDeviceConfig({ ...identity, cluster: { name: cluster.clusterName, mqtt }, settings }),
     settings,
   };

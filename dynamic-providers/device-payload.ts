@@ -9,6 +9,8 @@ export interface PayloadEntry {
   key: string;
   type: NvsType;
   value: string;
+  /** Where the class names a builder of its own: it gets this value in a file. */
+  secret?: true;
 }
 
 export interface DevicePayload {

@@ -1,6 +1,7 @@
 // The provider of one device: writes its Secret whole (credentials, mapped keys, configuration image) and
 // notices when somebody else changed it. Asks the API server; keeps nothing but digests in the state.
 
+import type { ConfigBuilder } from "../builders/config/builder.ts";
 import { KubernetesError, type KubernetesObject } from "../kubernetes/api.ts";
 import { applyOwned, createOwned, deleteOwned } from "../kubernetes/owned-object.ts";
 import { formerPlace } from "../model/former-names.ts";
@@ -8,6 +9,7 @@ import { boardLeaseName, deviceSecretName, objectLabels } from "../model/names.t
 import { appliedDigest } from "./applied-digest.ts";
 import { withCertificate } from "./device-certificate.ts";
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
+import { deviceImage } from "./device-image.ts";
 import { decodePayload } from "./device-payload.ts";
 import { deviceSecret } from "./device-secret.ts";
 import { explainWriteError } from "./explain-write-error.ts";
@@ -27,6 +29,8 @@ export interface DeviceInputs extends ClusterInputs {
   owner: string;
   /** A `DevicePayload` as text; secret. */
   image: string;
+  /** Where the class names a builder of its own: a new identity of it means a new image. */
+  builder?: ConfigBuilder;
   /** "from cam-001", where it had another name. */
   renamed?: string;
   /** Its former places, oldest first, as `namespace/name`. */
@@ -60,7 +64,7 @@ async function diff(_id: string, olds: DeviceOutputs, news: DeviceInputs) {
   const moved =
     olds.namespace !== news.namespace || olds.clusterUid !== news.clusterUid || olds.device !== news.device;
   return {
-    changes: moved || olds.drift !== undefined || olds.applied !== appliedDigest(news),
+    changes: moved || olds.drift !== undefined || olds.applied !== digestOf(news),
     replaces: moved ? ["namespace"] : [],
   };
 }
@@ -104,7 +108,8 @@ async function write(
   former: string[] = [],
 ): Promise<DeviceOutputs> {
   const payload = await withCertificate(decodePayload(inputs.image));
-  const { object, configDigest } = deviceSecret(inputs, payload);
+  const image = await deviceImage(inputs.device, payload, inputs.builder);
+  const { object, configDigest } = deviceSecret(inputs, payload, image);
   const api = await connectFor(inputs);
   const manager = fieldManager(inputs.owner);
   const live = await writeOwned(api, object, inputs.owner, manager, former).catch((error) => {
@@ -117,13 +122,20 @@ async function write(
     owner: inputs.owner,
     clusterUid: inputs.clusterUid,
     ...(inputs.kubernetes && { kubernetes: inputs.kubernetes }),
-    applied: appliedDigest(inputs),
+    applied: digestOf(inputs),
     written: ownedDigest(live, keys),
     keys,
     configDigest,
     secretName: object.metadata.name,
     handedOut: inputs["mqtt.password"],
   };
+}
+
+/** Of all that the Secret depends on: not of how the builder of its image is run. */
+function digestOf({ builder, ...rest }: DeviceInputs): string {
+  if (!builder) return appliedDigest(rest);
+  const { run: _, ...built } = builder;
+  return appliedDigest({ ...rest, builder: built } as ClusterInputs);
 }
 
 /** What the state keeps of a Secret of which it is not known whether it was written: enough to update or delete it. */

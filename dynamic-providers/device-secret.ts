@@ -1,9 +1,7 @@
 // A device's Kubernetes Secret, whole: credentials, mapped keys and the configuration image. Pure.
 import { createHash } from "node:crypto";
-import { configFile } from "../builders/config-file.ts";
-import { entriesToCsv } from "../builders/nvs/csv.ts";
+import type { ConfigImage } from "../builders/config/check-image.ts";
 import { encryptNvs, nvsKeysFromHmac, readKeyPartition, writeKeyPartition } from "../builders/nvs/encrypt.ts";
-import { generateNvs, type NvsEntry } from "../builders/nvs/generate.ts";
 import type { Owned } from "../kubernetes/owned-object.ts";
 import {
   CONFIG_DIGEST_ANNOTATION,
@@ -13,8 +11,7 @@ import {
   TOPIC_ANNOTATION,
 } from "../model/annotations.ts";
 import { deviceSecretName, objectLabels } from "../model/names.ts";
-import { parseNvsValue } from "../model/nvs-type.ts";
-import type { DevicePayload, PayloadEntry } from "./device-payload.ts";
+import type { DevicePayload } from "./device-payload.ts";
 
 export interface DeviceIdentity {
   device: string;
@@ -33,15 +30,13 @@ export interface DeviceSecret {
 
 /**
  * Builds the Secret. Equal inputs give equal bytes.
- *
- * @throws NvsInputError, NvsValueError or VisibleError for values that no image can hold; no message contains a value
+ * @param built of the payload's entries; encrypted here where the class says so
  */
-export function deviceSecret(identity: DeviceIdentity, payload: DevicePayload): DeviceSecret {
-  const entries = payload.entries.map(toNvsEntry);
-  const image =
-    payload.format === "file"
-      ? configFile(entries, payload.size)
-      : generateNvs(entries, { size: payload.size });
+export function deviceSecret(
+  identity: DeviceIdentity,
+  payload: DevicePayload,
+  { image, csv }: ConfigImage,
+): DeviceSecret {
   const keys = encryptionKeys(payload);
   const config = keys ? encryptNvs(image, keys.nvs) : image;
   const configDigest = `sha256:${createHash("sha256").update(config).digest("hex")}`;
@@ -51,7 +46,7 @@ export function deviceSecret(identity: DeviceIdentity, payload: DevicePayload): 
   const data: Record<string, string> = {
     ...mapValues(payload.data, (text) => base64(Buffer.from(text))),
     "config.bin": base64(config),
-    "config.csv": base64(Buffer.from(entriesToCsv(entries))),
+    "config.csv": base64(Buffer.from(csv)),
     ...(keys && { "nvs-keys.bin": base64(keys.file) }),
   };
   return {
@@ -75,11 +70,6 @@ export function deviceSecret(identity: DeviceIdentity, payload: DevicePayload): 
       data,
     },
   };
-}
-
-function toNvsEntry(entry: PayloadEntry): NvsEntry {
-  const { namespace, key, type, value } = entry;
-  return { namespace, key, type, value: parseNvsValue(type, value) };
 }
 
 function encryptionKeys(payload: DevicePayload) {

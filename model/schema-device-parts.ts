@@ -2,46 +2,9 @@
 // Pure; touches nothing.
 import { z } from "zod";
 import { cel, celList, listMap } from "./cel.ts";
-import { IMAGE_BY_DIGEST } from "./image-reference.ts";
-import { boundedRecord, settingKey } from "./schema-parts.ts";
+import { settingKey } from "./schema-parts.ts";
+import { builderArgs, container, relativeFolder } from "./schema-program.ts";
 import { text } from "./schema-text.ts";
-
-const INSIDE = "must be a folder inside the project, relative to it";
-const relativeFolder = text(500)
-  .min(1)
-  .regex(/^[^\p{Cc}\\]+$/u, "must be a path with / and without control characters")
-  .refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), {
-    error: INSIDE,
-  })
-  .meta(cel(["!self.startsWith('/') && !self.split('/').exists(part, part == '..')", INSIDE]));
-
-/** Longest name of a builder's argument. */
-export const ARGUMENT_NAME_MAX = 200;
-
-/** What a builder runs in. */
-const container = z
-  .strictObject({
-    image: z
-      .string()
-      .max(500)
-      .regex(IMAGE_BY_DIGEST, "must be name@sha256:… or the id of an image of this machine, sha256:…")
-      .describe("The image, by its digest."),
-    network: z.boolean().describe("Whether the builder may use the network; default no.").optional(),
-    memory: z
-      .string()
-      .max(7)
-      .regex(/^[1-9][0-9]{0,5}[mg]$/, 'must be a size such as "512m" or "4g"')
-      .describe("Most memory; default 4g.")
-      .optional(),
-    cpus: z.number().positive().max(1024).describe("Most processors; default 2.").optional(),
-    processes: z
-      .int()
-      .min(1)
-      .max(100_000)
-      .describe("Most processes and threads at a time; default 1024.")
-      .optional(),
-  })
-  .meta({ title: "Container of a builder" });
 
 export const EXECUTORS = ["process", "container"] as const;
 
@@ -57,9 +20,7 @@ export const firmware = z
             "must be the name of a builder, such as native or prebuilt",
           )
           .describe("Builder, such as `native` or `prebuilt`."),
-        args: boundedRecord(z.string().min(1).max(ARGUMENT_NAME_MAX), z.json())
-          .describe("Arguments of the builder.")
-          .default({}),
+        args: builderArgs.describe("Arguments of the builder.").default({}),
         source: relativeFolder
           .describe("Folder with the firmware's sources, for builders that take one.")
           .optional(),

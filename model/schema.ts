@@ -4,6 +4,7 @@ import { z } from "zod";
 import { cel, celMatches } from "./cel.ts";
 import { API_VERSION, type Kind, nameMax } from "./names.ts";
 import { artifacts } from "./schema-artifacts.ts";
+import { configBuilder } from "./schema-config-builder.ts";
 import {
   firmware,
   partition,
@@ -97,10 +98,7 @@ export const deviceClassSpec = z
     firmware,
     config: z
       .strictObject({
-        builder: z
-          .strictObject({ name: z.enum(["nvs"]) })
-          .describe("What makes the configuration image.")
-          .default({ name: "nvs" }),
+        builder: configBuilder,
         format: z
           .enum(["nvs", "file"])
           .describe(

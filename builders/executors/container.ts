@@ -23,6 +23,7 @@ export const DEFAULT_LIMITS = { memory: "4g", cpus: 2, processes: 1024 } as cons
 export class ContainerExecutor implements Executor {
   readonly kind = "container";
   readonly #options: SupervisionOptions;
+  #swept: Promise<void> | undefined;
 
   constructor(options: SupervisionOptions = {}) {
     this.#options = options;
@@ -40,7 +41,8 @@ export class ContainerExecutor implements Executor {
       );
     }
     const engine = await findContainerEngine();
-    await sweepContainers(engine);
+    this.#swept ??= sweepContainers(engine);
+    await this.#swept;
     const launch = launchOf(job, container, engine);
     try {
       await supervise(job, launch, control, this.#options);

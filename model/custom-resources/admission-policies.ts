@@ -4,9 +4,9 @@
 import { celAbout, celMatches } from "../cel.ts";
 import { API_VERSION, type Kind } from "../names.ts";
 import { ADMIN_NAME_RULES } from "../schema-broker.ts";
-import { ARGUMENT_NAME_MAX } from "../schema-device-parts.ts";
 import { USER_RULES } from "../schema-mqtt.ts";
 import { OWN_LABEL, OWN_LABELS, plainValueRules, settingKeyRules } from "../schema-parts.ts";
+import { ARGUMENT_NAME_MAX } from "../schema-program.ts";
 import { TELEMETRY_RULES } from "../schema-telemetry.ts";
 import { KIND_FACTS } from "./definitions.ts";
 
@@ -80,12 +80,12 @@ const ARGUMENTS: Policy = {
   name: "edgeflock-builder-arguments",
   kinds: ["DeviceClass"],
   operations: ["CREATE", "UPDATE"],
-  validations: [
+  validations: ["object.spec.firmware.builder", "object.spec.?config.?builder.orValue({})"].map((builder) =>
     invalid([
-      `!has(object.spec.firmware.builder.args) || object.spec.firmware.builder.args.all(key, size(key) >= 1 && size(key) <= ${ARGUMENT_NAME_MAX})`,
+      `${builder}.?args.orValue({}).all(key, size(key) >= 1 && size(key) <= ${ARGUMENT_NAME_MAX})`,
       `the name of a builder's argument has 1 to ${ARGUMENT_NAME_MAX} characters`,
     ]),
-  ],
+  ),
 };
 
 const CLUSTER: Policy = {

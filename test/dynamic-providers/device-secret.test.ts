@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { readConfigFile } from "../../builders/config-file.ts";
 import { decodeNvs } from "../../builders/nvs/decode.ts";
 import { decryptNvs, nvsKeysFromHmac, readKeyPartition } from "../../builders/nvs/encrypt.ts";
+import { ownImage } from "../../dynamic-providers/device-image.ts";
 import type { DevicePayload } from "../../dynamic-providers/device-payload.ts";
 import { deviceSecret } from "../../dynamic-providers/device-secret.ts";
 
@@ -24,6 +25,7 @@ const payload: DevicePayload = {
   data: { MQTT_USERNAME: "cam-001", MQTT_PASSWORD: "p", WIFI_SSID: "Halle Süd" },
 };
 
+const secretOf = (of: DevicePayload) => deviceSecret(identity, of, ownImage(of));
 const bytesOf = (object: { [field: string]: unknown }, key: string) =>
   Buffer.from((object.data as Record<string, string>)[key]!, "base64");
 
@@ -33,7 +35,7 @@ function decoded(image: Uint8Array) {
 
 describe("a device's Secret", () => {
   it("holds a configuration file where its class says so", () => {
-    const { object, configDigest } = deviceSecret(identity, { ...payload, format: "file" });
+    const { object, configDigest } = secretOf({ ...payload, format: "file" });
     const image = bytesOf(object, "config.bin");
     expect(image).toHaveLength(payload.size);
     expect(readConfigFile(image)).toBe(bytesOf(object, "config.csv").toString());
@@ -41,7 +43,7 @@ describe("a device's Secret", () => {
   });
 
   it("holds the credentials, the mapped keys and an image with every entry at its value", () => {
-    const { object } = deviceSecret(identity, payload);
+    const { object } = secretOf(payload);
     expect(bytesOf(object, "WIFI_SSID").toString()).toBe("Halle Süd");
     expect(decoded(bytesOf(object, "config.bin"))).toEqual([
       { namespace: "edgeflock", key: "device", type: "string", value: "cam-001" },
@@ -55,7 +57,7 @@ describe("a device's Secret", () => {
   });
 
   it("is named, labelled and annotated as scripts and people rely on", () => {
-    const { object, configDigest } = deviceSecret(identity, payload);
+    const { object, configDigest } = secretOf(payload);
     expect(object.metadata).toMatchObject({
       name: "cam-001-device",
       namespace: "greenhouse",
@@ -77,12 +79,12 @@ describe("a device's Secret", () => {
   });
 
   it("has the same bytes for the same inputs", () => {
-    expect(deviceSecret(identity, payload)).toEqual(deviceSecret(identity, structuredClone(payload)));
+    expect(secretOf(payload)).toEqual(secretOf(structuredClone(payload)));
   });
 
   it("under scheme hmac is encrypted by keys that the eFuse key in nvs-keys.bin gives", () => {
     const key = Buffer.alloc(32, 3);
-    const { object } = deviceSecret(identity, {
+    const { object } = secretOf({
       ...payload,
       encryption: { scheme: "hmac", key: key.toString("base64") },
     });
@@ -90,13 +92,13 @@ describe("a device's Secret", () => {
     const image = bytesOf(object, "config.bin");
     expect(image.includes("cam-001")).toBe(false);
     expect(decoded(decryptNvs(image, nvsKeysFromHmac(key)))).toEqual(
-      decoded(bytesOf(deviceSecret(identity, payload).object, "config.bin")),
+      decoded(bytesOf(secretOf(payload).object, "config.bin")),
     );
   });
 
   it("under scheme flash is encrypted by the keys of the key partition in nvs-keys.bin", () => {
     const key = Buffer.concat([Buffer.alloc(32, 3), Buffer.alloc(32, 4)]).toString("base64");
-    const { object } = deviceSecret(identity, { ...payload, encryption: { scheme: "flash", key } });
+    const { object } = secretOf({ ...payload, encryption: { scheme: "flash", key } });
     const file = bytesOf(object, "nvs-keys.bin");
     expect(file).toHaveLength(4096);
     expect(decoded(decryptNvs(bytesOf(object, "config.bin"), readKeyPartition(file)))[0]).toMatchObject({
@@ -106,6 +108,6 @@ describe("a device's Secret", () => {
 
   it("says which key is wrong and never the value", () => {
     const entries = [{ namespace: "wifi", key: "channel", type: "u8" as const, value: "hunter2" }];
-    expect(() => deviceSecret(identity, { ...payload, entries })).toThrow(/^(?!.*hunter2).*u8/s);
+    expect(() => secretOf({ ...payload, entries })).toThrow(/^(?!.*hunter2).*u8/s);
   });
 });

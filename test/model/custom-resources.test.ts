@@ -42,6 +42,7 @@ describe("the CustomResourceDefinitions", () => {
       "devicesclusters.edgeflock.io.settings.*",
       "devicesclusters.edgeflock.io.mqtt.broker.admin.username",
       "deviceclasses.edgeflock.io.firmware.builder.args",
+      "deviceclasses.edgeflock.io.config.builder.args",
       "deviceclasses.edgeflock.io.settings.*",
       "devicegroups.edgeflock.io.settings.*",
       "devices.edgeflock.io.data.*",
