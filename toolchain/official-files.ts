@@ -29,6 +29,8 @@ export function officialTool(name: string, platform: Platform = thisPlatform()):
     }
     case "kube-apiserver":
     case "kube-controller-manager":
+    case "kube-scheduler":
+    case "kubelet":
       return os === "linux" ? kubernetesFile(name, os, goArch) : undefined;
     case "kubectl":
       return kubernetesFile(name, os, goArch);

@@ -12,9 +12,14 @@ export const TOOL_NAMES = [
   "etcd",
   "esptool",
 ] as const;
-export type ToolName = (typeof TOOL_NAMES)[number];
+/** What a node needs beside them; made ready only when somebody starts one. */
+export const NODE_TOOL_NAMES = ["kube-scheduler", "kubelet", "edgeflock-pause"] as const;
+export type ToolName = (typeof TOOL_NAMES)[number] | (typeof NODE_TOOL_NAMES)[number];
 /** Those that are one program, published officially and buildable with Go. */
 export type GoToolName = Exclude<ToolName, "esptool">;
+
+/** Programs of one module that are built in one go: they share most of the work. */
+export type BuildSet = "kubernetes" | "kubernetes-node" | "pulumi";
 
 interface GoTool {
   version: string;
@@ -26,6 +31,8 @@ interface GoTool {
   read(output: string): string | undefined;
   /** Folder under toolchain/go/. */
   module: "kubernetes" | "pulumi";
+  /** What is built together with it. */
+  set: BuildSet;
   package: string;
 }
 
@@ -38,6 +45,7 @@ export const GO_TOOLS: Record<GoToolName, GoTool> = {
     ask: ["version"],
     read: plainVersion,
     module: "pulumi",
+    set: "pulumi",
     package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
   },
   kubectl: {
@@ -47,6 +55,7 @@ export const GO_TOOLS: Record<GoToolName, GoTool> = {
     // a vendor's own build ("v1.32.4-dispatcher") may hand over to any version: only plain ones are taken
     read: (output) => /"gitVersion": *"v(\d+\.\d+\.\d+)"/.exec(output)?.[1],
     module: "kubernetes",
+    set: "kubernetes",
     package: "k8s.io/kubernetes/cmd/kubectl",
   },
   "kube-apiserver": {
@@ -55,6 +64,7 @@ export const GO_TOOLS: Record<GoToolName, GoTool> = {
     ask: ["--version"],
     read: plainVersion,
     module: "kubernetes",
+    set: "kubernetes",
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
   },
   "kube-controller-manager": {
@@ -63,7 +73,36 @@ export const GO_TOOLS: Record<GoToolName, GoTool> = {
     ask: ["--version"],
     read: plainVersion,
     module: "kubernetes",
+    set: "kubernetes",
     package: "k8s.io/kubernetes/cmd/kube-controller-manager",
+  },
+  "kube-scheduler": {
+    version: KUBERNETES,
+    fitting: FITTING.kubernetes,
+    ask: ["--version"],
+    read: plainVersion,
+    module: "kubernetes",
+    set: "kubernetes-node",
+    package: "k8s.io/kubernetes/cmd/kube-scheduler",
+  },
+  kubelet: {
+    version: KUBERNETES,
+    fitting: FITTING.kubernetes,
+    ask: ["--version"],
+    read: plainVersion,
+    module: "kubernetes",
+    set: "kubernetes-node",
+    package: "k8s.io/kubernetes/cmd/kubelet",
+  },
+  // what the project publishes as an image only
+  "edgeflock-pause": {
+    version: KUBERNETES,
+    fitting: KUBERNETES,
+    ask: ["--version"],
+    read: plainVersion,
+    module: "kubernetes",
+    set: "kubernetes-node",
+    package: "./edgeflock-pause",
   },
   etcd: {
     version: ETCD,
@@ -71,6 +110,7 @@ export const GO_TOOLS: Record<GoToolName, GoTool> = {
     ask: ["--version"],
     read: (output) => /etcd Version: (\d+\.\d+\.\d+)/.exec(output)?.[1],
     module: "kubernetes",
+    set: "kubernetes",
     package: "./etcd",
   },
 };

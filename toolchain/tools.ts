@@ -13,16 +13,18 @@ import { type Progress, quiet } from "./progress.ts";
 import { esptoolOnPath, pythonEnvironment, pythonEnvironmentIfThere } from "./python.ts";
 import { Unreachable } from "./reachable.ts";
 import {
+  type BuildSet,
   fittingOnPath,
   GO_TOOLS,
   type GoToolName,
   LINKER_VARIABLES,
+  NODE_TOOL_NAMES,
   TOOL_NAMES,
   type ToolName,
 } from "./tool-definitions.ts";
 import { toolchainFile } from "./toolchain-file.ts";
 
-export { TOOL_NAMES, type ToolName };
+export { NODE_TOOL_NAMES, TOOL_NAMES, type ToolName };
 
 export interface Tool {
   name: string;
@@ -59,9 +61,9 @@ export async function ensureTools<N extends ToolName>(
       else missing.push(name);
     }
   }
-  for (const module of ["kubernetes", "pulumi"] as const) {
-    const wanted = missing.filter((name) => GO_TOOLS[name].module === module);
-    if (wanted.length > 0) Object.assign(tools, await buildTools(module, wanted, options));
+  for (const set of ["kubernetes", "kubernetes-node", "pulumi"] as const) {
+    const wanted = missing.filter((name) => GO_TOOLS[name].set === set);
+    if (wanted.length > 0) Object.assign(tools, await buildTools(set, wanted, options));
   }
   return tools as Record<N, Tool>;
 }
@@ -174,23 +176,21 @@ async function moveKept(from: string, to: string, keep: RegExp): Promise<void> {
 }
 
 /**
- * Builds what is wanted of one module. kubectl alone is built alone (many need only that); else all programs of the
- * module at once, because they share most of the work.
+ * Builds what is wanted of one set. kubectl alone is built alone (many need only that); else all programs of the set
+ * at once, because they share most of the work.
  */
 async function buildTools(
-  module: "kubernetes" | "pulumi",
+  set: BuildSet,
   wanted: GoToolName[],
   options: ToolOptions,
 ): Promise<Partial<Record<GoToolName, Tool>>> {
   const alone = wanted.length === 1 && wanted[0] === "kubectl";
-  const names = alone ? wanted : goToolsOf(module);
+  const names = alone ? wanted : goToolsOf(set);
+  const { module } = GO_TOOLS[names[0]!];
   const progress = options.progress ?? quiet;
-  const what =
-    names.length > 1
-      ? `Kubernetes ${GO_TOOLS.kubectl.version}`
-      : `${names[0]} ${GO_TOOLS[names[0]!].version}`;
+  const what = alone || set === "pulumi" ? `${names[0]} ${GO_TOOLS[names[0]!].version}` : SET_TITLES[set];
   const folder = await cacheEntry(
-    await buildEntry(module, alone),
+    await buildEntry(alone ? "kubectl" : set),
     (partial) =>
       goBuild(
         {
@@ -217,8 +217,13 @@ async function buildTools(
   );
 }
 
-function goToolsOf(module: "kubernetes" | "pulumi"): GoToolName[] {
-  return (Object.keys(GO_TOOLS) as GoToolName[]).filter((name) => GO_TOOLS[name].module === module);
+const SET_TITLES = {
+  kubernetes: `Kubernetes ${GO_TOOLS.kubectl.version}`,
+  "kubernetes-node": `a node of Kubernetes ${GO_TOOLS.kubelet.version}`,
+};
+
+function goToolsOf(set: BuildSet): GoToolName[] {
+  return (Object.keys(GO_TOOLS) as GoToolName[]).filter((name) => GO_TOOLS[name].set === set);
 }
 
 function downloadEntry(name: GoToolName): string {
@@ -227,16 +232,16 @@ function downloadEntry(name: GoToolName): string {
 }
 
 async function buildEntries(name: GoToolName): Promise<string[]> {
-  const { module } = GO_TOOLS[name];
-  const whole = await buildEntry(module, false);
-  return name === "kubectl" ? [whole, await buildEntry(module, true)] : [whole];
+  const whole = await buildEntry(GO_TOOLS[name].set);
+  return name === "kubectl" ? [whole, await buildEntry("kubectl")] : [whole];
 }
 
 /** Named after everything that goes into the build, so that a changed pin is another entry. */
-async function buildEntry(module: "kubernetes" | "pulumi", kubectlAlone: boolean): Promise<string> {
+async function buildEntry(built: BuildSet | "kubectl"): Promise<string> {
   const { os, arch } = thisPlatform();
+  const module = built === "pulumi" ? "pulumi" : "kubernetes";
   const sums = await readFile(toolchainFile("go", module, "go.sum"), "utf8");
   const mod = await readFile(toolchainFile("go", module, "go.mod"), "utf8");
   const key = contentKey(sums, mod, JSON.stringify(LINKER_VARIABLES[module]));
-  return `built/${kubectlAlone ? "kubectl" : module}-${key}-${os}-${arch}`;
+  return `built/${built}-${key}-${os}-${arch}`;
 }

@@ -13,14 +13,19 @@ export function command(): Command {
     .description("start, stop and inspect the embedded Kubernetes of this project")
     .addHelpText(
       "after",
-      "\nA real kube-apiserver with etcd and the controllers that a cluster without nodes needs, on 127.0.0.1 only.\n" +
+      "\nA real kube-apiserver with etcd and controllers, on 127.0.0.1 only; with --node, a node as well on which pods run.\n" +
         "It keeps running until it is stopped; its data and keys are in .edgeflock/kubernetes/.",
     );
   cluster
     .command("start")
     .description("start it and wait until it is ready; does nothing where it runs already")
+    .option("--node", "with a real node: pods run (as root, with containerd and runc)")
     .option("--json", "print the status as JSON")
-    .action((options: { json?: boolean }) => runStart(options));
+    .action((options: StartFlags) => runStart(options));
+  cluster
+    .command("load <image>")
+    .description("bring an image of podman or docker to the node; prints what pods name it by")
+    .action(runLoad);
   cluster.command("stop").description("stop it; its data stays").action(runStop);
   cluster
     .command("status")
@@ -42,17 +47,29 @@ async function load() {
   return { ...cluster, project: projectFolder(), progress: stderrProgress() };
 }
 
-async function runStart(options: { json?: boolean }): Promise<void> {
+interface StartFlags {
+  json?: boolean;
+  node?: boolean;
+}
+
+async function runStart(options: StartFlags): Promise<void> {
   const { start, status, project, progress } = await load();
   const before = await status(project);
-  const now = before.running ? before : await interruptible((signal) => start(project, { progress, signal }));
+  const { node = false } = options;
+  const now = await interruptible((signal) => start(project, { progress, signal, node }));
   if (options.json) return void console.log(JSON.stringify(now, null, 2));
   console.log(
-    `The embedded Kubernetes ${now.version ?? ""} ${before.running ? "runs already" : "is up"} at ${now.server}`,
+    `The embedded Kubernetes ${now.version ?? ""} ${before.running ? "runs already" : "is up"} at ${now.server}${now.node ? ", with a node" : ""}`,
   );
   console.log(`  kubeconfig  ${now.kubeconfig}`);
   console.log("  try         npm run -s kubectl -- get namespaces");
   console.log("  stop it     npm run cluster -- stop");
+}
+
+async function runLoad(image: string): Promise<void> {
+  const { loadImageFor } = await import("../../toolchain/embedded-kubernetes/load-image.ts");
+  const { project, progress } = await load();
+  console.log(await progress.step(`Bringing ${image} to the node`, () => loadImageFor(project, image)));
 }
 
 async function runStop(): Promise<void> {
@@ -112,6 +129,7 @@ function describe(now: ClusterStatus): string {
     return [
       head,
       ...lines,
+      `  node                     ${now.node ? "ready" : "none; start one with: npm run cluster -- start --node"}`,
       `  kubeconfig               ${now.kubeconfig}`,
       `  logs                     ${now.logs}`,
     ].join("\n");

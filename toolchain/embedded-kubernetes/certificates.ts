@@ -54,6 +54,33 @@ const CERTIFICATES = {
     commonName: "system:kube-controller-manager",
     client: true,
   },
+  /** How the API server comes to the kubelet: for logs and exec. */
+  kubeletClient: {
+    file: "kube-apiserver-kubelet-client.pem",
+    authority: "kubernetes",
+    commonName: "kube-apiserver-kubelet-client",
+    organization: "system:masters",
+    client: true,
+  },
+  kubeletServer: {
+    file: "kubelet-server.pem",
+    authority: "kubernetes",
+    commonName: "kubelet",
+    server: LOOPBACK,
+  },
+  kubelet: {
+    file: "kubelet.pem",
+    authority: "kubernetes",
+    commonName: "system:node:127.0.0.1",
+    organization: "system:nodes",
+    client: true,
+  },
+  scheduler: {
+    file: "kube-scheduler.pem",
+    authority: "kubernetes",
+    commonName: "system:kube-scheduler",
+    client: true,
+  },
   etcdServer: { file: "etcd.pem", authority: "etcd", commonName: "etcd", server: LOOPBACK, client: true },
   etcdClient: { file: "etcd-client.pem", authority: "etcd", commonName: "kube-apiserver", client: true },
 } as const satisfies Record<string, Wanted>;

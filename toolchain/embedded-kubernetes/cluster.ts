@@ -11,6 +11,8 @@ import { pkiPaths } from "./certificates.ts";
 import type { Ports } from "./configuration.ts";
 import { isReady, serverVersion } from "./health.ts";
 import { launch } from "./launch.ts";
+import { nodeRuns, prepareNode, startNode, stopNode } from "./node/node.ts";
+import { nodePaths } from "./node/paths.ts";
 import { type ClusterPaths, COMPONENTS, type Component, clusterPaths } from "./paths.ts";
 import { isRunning, ownProcesses, type RunningProcess, stopProcess } from "./processes.ts";
 import { type ClusterState, readState } from "./state.ts";
@@ -27,11 +29,18 @@ export interface ClusterStatus {
   version?: string;
   startedAt?: string;
   components: { name: Component; pid?: number; ready: boolean }[];
+  /** Whether pods run on it: a node was asked for, and is ready. */
+  node: boolean;
 }
 
 export interface ClusterOptions {
   progress?: Progress;
   signal?: AbortSignal | undefined;
+}
+
+export interface StartOptions extends ClusterOptions {
+  /** A real node as well, on which pods run; needs root, containerd and runc. One that runs already stays. */
+  node?: boolean;
 }
 
 /**
@@ -40,17 +49,21 @@ export interface ClusterOptions {
  *
  * @throws VisibleError with the last lines of the log where it does not come up
  */
-export async function start(projectFolder: string, options: ClusterOptions = {}): Promise<ClusterStatus> {
+export async function start(projectFolder: string, options: StartOptions = {}): Promise<ClusterStatus> {
   const paths = await prepareFolder(projectFolder);
+  const isUp = (status: ClusterStatus): boolean => status.running && (status.node || !options.node);
   const now = await statusOf(paths);
-  if (now.running) return now;
+  if (isUp(now)) return now;
   const tools = await ensureTools(COMPONENTS, options);
+  const forNode = options.node ? await prepareNode(options) : undefined;
   await withFolderLock(paths.lock, lockOptions("starting", options), async () => {
     const before = await statusOf(paths);
-    if (before.running) return;
-    await stopAll(paths);
-    const programs = Object.fromEntries(COMPONENTS.map((name) => [name, tools[name].path]));
-    await launch(paths, programs as Record<Component, string>, tools["kube-apiserver"].version, options);
+    if (!before.running) {
+      await stopAll(paths);
+      const programs = Object.fromEntries(COMPONENTS.map((name) => [name, tools[name].path]));
+      await launch(paths, programs as Record<Component, string>, tools["kube-apiserver"].version, options);
+    }
+    if (forNode && !(await nodeRuns(paths))) await startNode(paths, forNode, options);
   });
   return statusOf(paths);
 }
@@ -73,7 +86,8 @@ export async function reset(projectFolder: string, options: ClusterOptions = {})
   if (!existsSync(paths.folder)) return;
   await withFolderLock(paths.lock, lockOptions("resetting", options), async () => {
     await stopAll(paths);
-    for (const path of [paths.etcdData, paths.kubeconfig, paths.state, paths.pki, paths.logs]) {
+    const { folder: node } = nodePaths(paths);
+    for (const path of [paths.etcdData, paths.kubeconfig, paths.state, paths.pki, paths.logs, node]) {
       await rm(path, { recursive: true, force: true });
     }
   });
@@ -95,9 +109,10 @@ async function statusOf(paths: ClusterPaths): Promise<ClusterStatus> {
       return { name, pid, ready: await isReady(name, pki, state.ports) };
     }),
   );
+  const up = components.every((component) => component.ready);
   const version = state && components[1]?.ready ? await serverVersion(pki, state.ports) : undefined;
   return {
-    running: components.every((component) => component.ready),
+    running: up,
     hasData: existsSync(join(paths.etcdData, "member")),
     folder: paths.folder,
     kubeconfig: paths.kubeconfig,
@@ -105,11 +120,13 @@ async function statusOf(paths: ClusterPaths): Promise<ClusterStatus> {
     ...(state ? { server: serverAddress(state.ports), startedAt: state.startedAt } : {}),
     ...(version === undefined ? {} : { version }),
     components,
+    node: up && (await nodeRuns(paths)),
   };
 }
 
 /** The store goes last: the others write to it until their end. */
 async function stopAll(paths: ClusterPaths): Promise<void> {
+  await stopNode(paths);
   const moved = await processesFromBeforeMove(await readState(paths));
   for (const component of [...COMPONENTS].reverse()) {
     for (const running of (await ownProcesses(paths.folder)).filter((p) => p.component === component)) {

@@ -9,7 +9,7 @@ export interface Ports {
   controllerManager: number;
 }
 
-/** Only what a cluster without nodes needs to behave like one: see docs/embedded-kubernetes.md. */
+/** What a cluster needs to behave like one, with its one node or without: see docs/embedded-kubernetes.md. */
 export const CONTROLLERS = [
   "namespace-controller",
   "garbage-collector-controller",
@@ -17,6 +17,13 @@ export const CONTROLLERS = [
   "serviceaccount-token-controller",
   "root-ca-certificate-publisher-controller",
   "clusterrole-aggregation-controller",
+  "job-controller",
+  "ttl-after-finished-controller",
+  "deployment-controller",
+  "replicaset-controller",
+  "node-lifecycle-controller",
+  "taint-eviction-controller",
+  "pod-garbage-collector-controller",
 ];
 
 const ISSUER = "https://kubernetes.default.svc";
@@ -66,7 +73,7 @@ function etcdArguments(paths: ClusterPaths, pki: Pki, ports: Ports): string[] {
 }
 
 function apiServerArguments(paths: ClusterPaths, pki: Pki, ports: Ports): string[] {
-  const { apiServer, etcdClient } = pki.certificates;
+  const { apiServer, etcdClient, kubeletClient } = pki.certificates;
   return [
     "--bind-address=127.0.0.1",
     "--advertise-address=127.0.0.1",
@@ -75,7 +82,11 @@ function apiServerArguments(paths: ClusterPaths, pki: Pki, ports: Ports): string
     `--tls-private-key-file=${apiServer}`,
     `--client-ca-file=${pki.authority}`,
     "--anonymous-auth=false",
-    "--authorization-mode=RBAC",
+    "--authorization-mode=Node,RBAC",
+    "--enable-admission-plugins=NodeRestriction",
+    `--kubelet-client-certificate=${kubeletClient}`,
+    `--kubelet-client-key=${kubeletClient}`,
+    `--kubelet-certificate-authority=${pki.authority}`,
     `--etcd-servers=https://127.0.0.1:${ports.etcd}`,
     `--etcd-cafile=${pki.etcdAuthority}`,
     `--etcd-certfile=${etcdClient}`,
@@ -85,7 +96,7 @@ function apiServerArguments(paths: ClusterPaths, pki: Pki, ports: Ports): string
     `--service-account-key-file=${pki.serviceAccountKey}`,
     `--service-account-signing-key-file=${pki.serviceAccountKey}`,
     "--service-cluster-ip-range=10.0.0.0/24",
-    // there are no nodes and no Service has endpoints
+    // no Service has endpoints
     "--endpoint-reconciler-type=none",
     "--profiling=false",
   ];

@@ -8,7 +8,7 @@ import { VisibleError } from "../../model/visible-error.ts";
 import { type Progress, quiet } from "../progress.ts";
 import { lastLines } from "../run-command.ts";
 import { writePrivateFile } from "../write-private-file.ts";
-import { ensureCertificates, type Pki, splitPem } from "./certificates.ts";
+import { type CertificateName, ensureCertificates, type Pki, splitPem } from "./certificates.ts";
 import { componentArguments, encryptionConfigText, kubeconfigText, type Ports } from "./configuration.ts";
 import { isReady } from "./health.ts";
 import { type ClusterPaths, COMPONENTS, type Component, logFile } from "./paths.ts";
@@ -144,19 +144,24 @@ async function ensureEncryptionKey(paths: ClusterPaths): Promise<void> {
 }
 
 async function writeKubeconfigs(paths: ClusterPaths, pki: Pki, ports: Ports): Promise<void> {
+  const { apiServer } = ports;
+  await writeKubeconfig(paths.kubeconfig, pki, apiServer, "admin", "edgeflock-admin");
+  const controllers = paths.controllerManagerKubeconfig;
+  await writeKubeconfig(controllers, pki, apiServer, "controllerManager", "kube-controller-manager");
+}
+
+/** @param name of the client certificate that it holds */
+export async function writeKubeconfig(
+  path: string,
+  pki: Pki,
+  port: number,
+  name: CertificateName,
+  user: string,
+): Promise<void> {
   const authority = await readFile(pki.authority, "utf8");
-  const write = async (path: string, name: "admin" | "controllerManager", user: string) => {
-    const { key, certificate } = splitPem(await readFile(pki.certificates[name], "utf8"));
-    const text = kubeconfigText({
-      name: "edgeflock",
-      user,
-      port: ports.apiServer,
-      authority,
-      certificate,
-      key,
-    });
-    await writePrivateFile(path, text);
-  };
-  await write(paths.kubeconfig, "admin", "edgeflock-admin");
-  await write(paths.controllerManagerKubeconfig, "controllerManager", "kube-controller-manager");
+  const { key, certificate } = splitPem(await readFile(pki.certificates[name], "utf8"));
+  await writePrivateFile(
+    path,
+    kubeconfigText({ name: "edgeflock", user, port, authority, certificate, key }),
+  );
 }

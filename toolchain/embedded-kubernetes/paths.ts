@@ -33,6 +33,10 @@ export function clusterPaths(projectFolder: string): ClusterPaths {
 export const COMPONENTS = ["etcd", "kube-apiserver", "kube-controller-manager"] as const;
 export type Component = (typeof COMPONENTS)[number];
 
-export function logFile(paths: ClusterPaths, component: Component): string {
+/** Of a node, where one was asked for: the scheduler, and the parent of containerd and kubelet. */
+export const NODE_COMPONENTS = ["kube-scheduler", "node"] as const;
+export type ProcessName = Component | (typeof NODE_COMPONENTS)[number];
+
+export function logFile(paths: ClusterPaths, component: ProcessName): string {
   return join(paths.logs, `${component}.log`);
 }

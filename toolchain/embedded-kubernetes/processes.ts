@@ -3,18 +3,22 @@ import { spawn } from "node:child_process";
 import { open, readdir, readFile, readlink, rename } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { tryCommand } from "../run-command.ts";
-import type { Component } from "./paths.ts";
+import type { ProcessName } from "./paths.ts";
 
 /** Options by which a process of ours is known: each names a file or folder of one project's cluster. */
-const MARKS: Record<Component, string> = {
+const MARKS: Record<ProcessName, string> = {
   etcd: "--data-dir=",
   "kube-apiserver": "--tls-cert-file=",
   "kube-controller-manager": "--kubeconfig=",
+  "kube-scheduler": "--kubeconfig=",
+  node: "",
 };
+/** It takes namespaces of its own for containerd and kubelet, and they end with it. */
+const NODE_PROGRAM = "unshare";
 
 export interface RunningProcess {
   pid: number;
-  component: Component;
+  component: ProcessName;
 }
 
 const GRACE = 15_000;
@@ -68,16 +72,23 @@ export async function ownProcesses(clusterFolder: string): Promise<RunningProces
 }
 
 /** Which of our programs a command line is, if it works on this folder. */
-export function componentOf(command: string[], clusterFolder: string): Component | undefined {
+export function componentOf(command: string[], clusterFolder: string): ProcessName | undefined {
   const program = command[0]?.split("/").at(-1);
-  for (const [component, mark] of Object.entries(MARKS) as [Component, string][]) {
-    if (program === component && command.some((word) => word.startsWith(`${mark}${clusterFolder}/`)))
+  for (const [component, mark] of Object.entries(MARKS) as [ProcessName, string][]) {
+    if (
+      program === (component === "node" ? NODE_PROGRAM : component) &&
+      command.some((word) => word.startsWith(`${mark}${clusterFolder}/`))
+    )
       return component;
   }
   return undefined;
 }
 
-export async function isRunning(pid: number, component: Component, clusterFolder: string): Promise<boolean> {
+export async function isRunning(
+  pid: number,
+  component: ProcessName,
+  clusterFolder: string,
+): Promise<boolean> {
   return componentOf((await commandLine(pid)) ?? [], clusterFolder) === component;
 }
 
@@ -85,7 +96,8 @@ export async function isRunning(pid: number, component: Component, clusterFolder
 export async function stopProcess(running: RunningProcess, clusterFolder: string): Promise<void> {
   const { pid, component } = running;
   if (!(await isRunning(pid, component, clusterFolder))) return;
-  send(pid, "SIGTERM");
+  // unshare hears no SIGTERM
+  send(pid, component === "node" ? "SIGKILL" : "SIGTERM");
   const deadline = Date.now() + GRACE;
   while (await isRunning(pid, component, clusterFolder)) {
     if (Date.now() > deadline) send(-pid, "SIGKILL");

@@ -16,6 +16,8 @@ const schema = z.object({
     etcd: z.int().positive().optional(),
     "kube-apiserver": z.int().positive().optional(),
     "kube-controller-manager": z.int().positive().optional(),
+    "kube-scheduler": z.int().positive().optional(),
+    node: z.int().positive().optional(),
   }),
 });
 

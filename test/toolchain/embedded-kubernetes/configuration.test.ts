@@ -26,7 +26,7 @@ describe("the cluster's command lines", () => {
   it("let nobody in without a certificate", () => {
     expect(args("etcd")).toEqual(expect.arrayContaining(["--client-cert-auth", "--peer-client-cert-auth"]));
     expect(args("kube-apiserver")).toContain("--anonymous-auth=false");
-    expect(args("kube-apiserver")).toContain("--authorization-mode=RBAC");
+    expect(args("kube-apiserver")).toContain("--authorization-mode=Node,RBAC");
   });
 
   it("are known again as those of this folder, and no other's", () => {
