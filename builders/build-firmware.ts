@@ -14,7 +14,7 @@ import { describeArtifact, packOutput } from "./describe-artifact.ts";
 import { executorFor } from "./executors/executor-for.ts";
 import { withLock } from "./file-lock.ts";
 import { interruptible } from "./interruption.ts";
-import { librariesOf } from "./sbom.ts";
+import { librariesOf } from "./libraries.ts";
 import { hashSourceTree } from "./source-tree.ts";
 import { sourceVersion } from "./source-version.ts";
 import { WorkFolder } from "./work-folder.ts";
@@ -142,7 +142,7 @@ async function runBuild(job: Job, options: BuildOptions): Promise<BuiltFirmware>
       await executor.run({ ...run, name, work, masked, heard, ...(container && { container }) }, options);
     }
     const libraries = plan.source === undefined ? [] : await librariesOf(plan.source);
-    const archive = await packOutput(work.output, [...libraries, ...(plan.libraries ?? [])]);
+    const archive = await packOutput(work.output, libraries);
     const source = plan.source === undefined ? undefined : await sourceVersion(plan.source);
     const artifact = describeArtifact(archive, expectationsOf(request), source?.describe);
     if (job.identity !== undefined) artifact.secretBearing = true;

@@ -3,7 +3,6 @@ import type { PlainValue } from "../model/schema.ts";
 import type { Progress } from "../toolchain/progress.ts";
 import type { FoundBuild } from "./artifact-cache.ts";
 import type { BuildRecord } from "./build-record.ts";
-import type { Library } from "./sbom.ts";
 import type { WorkFolder } from "./work-folder.ts";
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -87,8 +86,6 @@ export interface BuildPlan {
   source?: string;
   /** Becomes input/args.json. */
   args: Record<string, Json>;
-  /** What is linked in beside what the source tree's Cargo.lock or platformio.ini names; for the bill of materials. */
-  libraries?: Library[];
   run: CommandRun | InProcessRun;
 }
 

@@ -8,7 +8,8 @@ import { digestOf, packArchive, unpackArchive } from "./artifact-archive.ts";
 import { checkFirmware, type FirmwareExpectations } from "./check-firmware.ts";
 import type { FirmwareArtifact } from "./contract.ts";
 import { FLASHER_ARGS, parseFlasherArgs } from "./flasher-args.ts";
-import { type Library, makeSbom, readSbom, SBOM } from "./sbom.ts";
+import type { Library } from "./libraries.ts";
+import { makeSbom, readSbom, SBOM } from "./sbom.ts";
 
 /**
  * Packs flasher_args.json, the files that it names and the bill of materials, and nothing else that lies in the folder.

@@ -10,6 +10,7 @@ import type { Progress } from "./progress.ts";
 import { quiet } from "./progress.ts";
 import { downloadSource } from "./python.ts";
 import { runCommand } from "./run-command.ts";
+import { toolchainFile } from "./toolchain-file.ts";
 import { MBEDTLS } from "./versions.ts";
 
 export interface MbedtlsOptions {
@@ -25,6 +26,8 @@ export interface MbedtlsOptions {
 
 export interface Mbedtls {
   version: string;
+  /** What carries the sources: a package URL and its SHA-256 in hexadecimal digits. */
+  origin: { purl: string; sha256: string };
   /** Folder of its headers and of the configuration, `mbedtls_config.h`. */
   include: string;
   /** What code that includes its headers is compiled with. */
@@ -53,10 +56,21 @@ export async function mbedtls(options: MbedtlsOptions): Promise<Mbedtls> {
   const objects = (await readdir(folder)).filter((name) => name.endsWith(".o")).sort();
   return {
     version: MBEDTLS,
+    origin: await origin(),
     include: join(folder, "include"),
     flags: ["-isystem", join(folder, "include"), MBEDTLS_CONFIG],
     objects: objects.map((name) => join(folder, name)),
   };
+}
+
+/** As the requirements pin it. */
+async function origin(): Promise<Mbedtls["origin"]> {
+  const text = await readFile(toolchainFile("python", "mbedtls.txt"), "utf8");
+  const [, version, sha256] = new RegExp(
+    `^${PACKAGE}==(\\S+)[\\s\\\\]+--hash=sha256:([0-9a-f]{64})$`,
+    "m",
+  ).exec(text)!;
+  return { purl: `pkg:pypi/${PACKAGE}@${version}`, sha256: sha256! };
 }
 
 async function make(into: string, options: MbedtlsOptions): Promise<void> {

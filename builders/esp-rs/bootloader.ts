@@ -5,8 +5,10 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { VisibleError } from "../../model/visible-error.ts";
+import { cargoLibraries, type Library } from "../libraries.ts";
 
 const MANIFEST = join(dirname(fileURLToPath(import.meta.url)), "bootloaders", "Cargo.toml");
+const CRATE = "espflash";
 
 /** By chip, as in espflash 4.7.0: ESP-IDF release/v6.1 (v6.1-829-g9a97f6c54ec). */
 const SHA256: Readonly<Record<string, string>> = {
@@ -14,6 +16,12 @@ const SHA256: Readonly<Record<string, string>> = {
 };
 
 export const BOOTLOADER_CHIPS = Object.keys(SHA256);
+
+/** The crate that it comes with, as Cargo.lock pins it. */
+export async function bootloaderCrate(): Promise<Library> {
+  const lock = await readFile(join(dirname(MANIFEST), "Cargo.lock"), "utf8");
+  return cargoLibraries(lock).find(({ name }) => name === CRATE)!;
+}
 
 /**
  * @param cargo runs cargo with the given arguments and returns what it printed
@@ -33,7 +41,7 @@ export async function fetchBootloader(
     MANIFEST,
   ]);
   const { packages } = JSON.parse(metadata) as { packages: { name: string; manifest_path: string }[] };
-  const crate = packages.find(({ name }) => name === "espflash");
+  const crate = packages.find(({ name }) => name === CRATE);
   if (!crate) throw new VisibleError("cargo knows no crate espflash, which brings the bootloader");
   const path = join(dirname(crate.manifest_path), "resources", "bootloaders", `${chip}-bootloader.bin`);
   const bytes = await readFile(path);

@@ -11,6 +11,7 @@ import { RISCV_TARGET, type RiscvRust } from "../../toolchain/riscv-rust.ts";
 import { withFlashSize } from "../app-image.ts";
 import { chipNamed } from "../chips.ts";
 import { FLASHER_ARGS, writeFlasherArgs } from "../flasher-args.ts";
+import { librariesOf } from "../libraries.ts";
 import {
   APP_OFFSET,
   OTADATA_OFFSET,
@@ -19,7 +20,8 @@ import {
   TABLE_OFFSET,
   writePartitionTable,
 } from "../partitions/index.ts";
-import { fetchBootloader } from "./bootloader.ts";
+import { makeSbom, SBOM } from "../sbom.ts";
+import { bootloaderCrate, fetchBootloader } from "./bootloader.ts";
 
 interface Arguments {
   version: string;
@@ -72,8 +74,20 @@ async function main(): Promise<void> {
   await writeFile("output/bootloader.bin", withFlashSize(bootloader, facts.flashSize, "the bootloader"));
   await writeFile("output/partition-table.bin", writePartitionTable(table));
   await writeFile("output/ota_data_initial.bin", otadata(0));
+  await writeBillOfMaterials(
+    args,
+    files.map(({ path }) => path),
+  );
   const { chip, flashSize: size } = facts;
   await writeFile(join("output", FLASHER_ARGS), writeFlasherArgs({ chip, ...FLASH, size, files }));
+}
+
+/** The crates of the program, and the one that brings the bootloader. */
+async function writeBillOfMaterials({ version, bin }: Arguments, paths: string[]): Promise<void> {
+  const images = new Map<string, Uint8Array>();
+  for (const path of paths) images.set(path, await readFile(join("output", path)));
+  const libraries = [...(await librariesOf("input/source")), await bootloaderCrate()];
+  await writeFile(join("output", SBOM), makeSbom({ name: bin ?? "firmware", version, images, libraries }));
 }
 
 /** @returns the path of the ELF file */

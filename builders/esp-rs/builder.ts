@@ -80,6 +80,8 @@ const SHARED = [
   "bootloaders/Cargo.lock",
   "../app-image.ts",
   "../flasher-args.ts",
+  "../libraries.ts",
+  "../sbom.ts",
   "../partitions/ota-layout.ts",
 ];
 

@@ -7,8 +7,10 @@ import { dirname, join, resolve } from "node:path";
 import { VisibleError } from "../../model/visible-error.ts";
 import type { ConfigPartition, SensorRequest } from "../contract.ts";
 import { FLASHER_ARGS, writeFlasherArgs } from "../flasher-args.ts";
+import { makeSbom, SBOM } from "../sbom.ts";
 import type { Esp32BoardName } from "./boards.ts";
-import { imagesOf } from "./idedata.ts";
+import { frameworkLibraries } from "./framework-libraries.ts";
+import { type BuiltImage, imagesOf } from "./idedata.ts";
 import { ENVIRONMENT, platformioProject } from "./platformio-project.ts";
 
 interface Arguments {
@@ -47,9 +49,19 @@ async function main(): Promise<void> {
   const idedata = await readFile(join(project, "build", ENVIRONMENT, "idedata.json"), "utf8");
   const images = imagesOf(idedata);
   for (const { from, path } of images) await copyFile(from, join("output", path));
+  await writeBillOfMaterials(args.version, idedata, images);
   const settings = { mode: "dio", frequency: "40m", size: facts.flashSize };
   const flasherArgs = writeFlasherArgs({ chip: facts.chip, ...settings, files: images });
   await writeFile(join("output", FLASHER_ARGS), flasherArgs);
+}
+
+async function writeBillOfMaterials(version: string, idedata: string, images: BuiltImage[]): Promise<void> {
+  const contents = new Map<string, Uint8Array>();
+  for (const { path } of images) contents.set(path, await readFile(join("output", path)));
+  const application = contents.get(images.find(({ name }) => name === "app")!.path)!;
+  const libraries = await frameworkLibraries(idedata, project, application);
+  const bom = makeSbom({ name: "edgeflock", version, images: contents, libraries });
+  await writeFile(join("output", SBOM), bom);
 }
 
 async function readSecrets(): Promise<Record<string, string>> {

@@ -83,7 +83,7 @@ export const esp32Builder: FirmwareBuilder = {
 };
 
 /** Files of other folders that decide over the result. */
-const SHARED = ["../flasher-args.ts", "../partitions/ota-layout.ts"];
+const SHARED = ["../flasher-args.ts", "../libraries.ts", "../partitions/ota-layout.ts", "../sbom.ts"];
 
 function projectOf(request: FirmwareRequest) {
   return {

@@ -20,9 +20,11 @@ import {
   TABLE_OFFSET,
   writePartitionTable,
 } from "../partitions/index.ts";
+import { makeSbom, SBOM } from "../sbom.ts";
 import { hashSourceTree } from "../source-tree.ts";
 import { COMPILE, COMPILER_VARIABLE, type HostCompiler, LINK } from "./compiler.ts";
 import { wrapHostExecutable } from "./host-executable.ts";
+import { linkedLibraries } from "./linked-libraries.ts";
 
 /** Lines for whoever shows this builder's output. */
 const plainProgress: Progress = {
@@ -41,6 +43,8 @@ interface ClassFacts {
   encryption?: { scheme: "hmac" | "flash" };
 }
 
+const PROJECT = "edgeflock-native";
+
 /** Those of the sources whose meaning a class decides: they include edgeflock_build.h. */
 const OF_CLASS = ["boards/native/main.cpp", "drivers/drivers.cpp"];
 
@@ -48,10 +52,11 @@ async function main(): Promise<void> {
   const compiler = hostCompiler();
   const { version } = JSON.parse(await readFile("input/args.json", "utf8")) as { version: string };
   const facts = JSON.parse(await readFile("input/class.json", "utf8")) as ClassFacts;
-  const executable = await compile(compiler, facts, version);
+  const tls = await library(compiler, "input/source");
+  const executable = await compile(compiler, tls, facts, version);
   const image = wrapHostExecutable({
     chip: facts.chip,
-    projectName: "edgeflock-native",
+    projectName: PROJECT,
     version,
     executable: await readFile(executable),
   });
@@ -62,7 +67,10 @@ async function main(): Promise<void> {
   ];
   const table = otaPartitions(facts.flashSize, facts.config, facts.encryption?.scheme === "flash");
   const contents = [writePartitionTable(table), otadata(0), image];
-  for (const [index, { path }] of files.entries()) await writeFile(join("output", path), contents[index]!);
+  const images = new Map(files.map(({ path }, index) => [path, contents[index]!]));
+  for (const [path, content] of images) await writeFile(join("output", path), content);
+  const libraries = await linkedLibraries(compiler, tls);
+  await writeFile(join("output", SBOM), makeSbom({ name: PROJECT, version, images, libraries }));
   // "keep": esptool would else patch these settings into images
   const settings = { mode: "keep", frequency: "keep", size: "keep" };
   await writeFile(join("output", FLASHER_ARGS), writeFlasherArgs({ chip: facts.chip, ...settings, files }));
@@ -84,12 +92,16 @@ function library(compiler: HostCompiler, source: string): Promise<Mbedtls> {
 }
 
 /** @returns the path of the executable */
-async function compile(compiler: HostCompiler, facts: ClassFacts, version: string): Promise<string> {
+async function compile(
+  compiler: HostCompiler,
+  tls: Mbedtls,
+  facts: ClassFacts,
+  version: string,
+): Promise<string> {
   const objects = resolve("tmp", "objects");
   await mkdir(objects, { recursive: true });
   const header = { board: "native", chip: facts.chip, version, configLabel: facts.config.label };
   await writeFile(join(objects, BUILD_HEADER), buildHeader({ ...header, sensors: facts.sensors }));
-  const tls = await library(compiler, "input/source");
   const common = await commonObjects(compiler, tls);
   const own = await compileAll(compiler, OF_CLASS, objects, [...tls.flags, "-I", objects]);
   console.log("linking");

@@ -51,6 +51,7 @@ export const nativeBuilder: FirmwareBuilder = {
       "../app-descriptor.ts",
       "../chips.ts",
       "../flasher-args.ts",
+      "../sbom.ts",
     ];
     const common = {
       source: firmware.source,

@@ -24,7 +24,7 @@ export const COMPILE = [
 ];
 
 /** On Linux the executable needs nothing of the machine it runs on but its C library. */
-export const LINK =
-  process.platform === "linux"
-    ? ["-static-libstdc++", "-static-libgcc", "-s", "-Wl,--build-id=none", "-Wl,--gc-sections"]
-    : [];
+export const LINKS_STATICALLY = process.platform === "linux";
+export const LINK = LINKS_STATICALLY
+  ? ["-static-libstdc++", "-static-libgcc", "-s", "-Wl,--build-id=none", "-Wl,--gc-sections"]
+  : [];

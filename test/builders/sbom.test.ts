@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
-import { cargoLibraries, makeSbom, platformioLibraries, readSbom } from "../../builders/sbom.ts";
+import { makeSbom, readSbom } from "../../builders/sbom.ts";
 
 /** CycloneDX's own schema, as its library carries it. */
 function cycloneDx() {
@@ -25,6 +25,8 @@ const facts = {
   libraries: [
     { name: "esp-hal", version: "1.2.0", purl: "pkg:cargo/esp-hal@1.2.0", sha256: "ab".repeat(32) },
     { name: "knolleary/PubSubClient" },
+    { name: "mbedtls", version: "3.6.3", from: { purl: "pkg:pypi/pynng@0.9.0", sha256: "cd".repeat(32) } },
+    { name: "mbedtls", version: "2.28.7", files: [{ name: "libmbedtls.a", sha256: "ef".repeat(32) }] },
   ],
 };
 
@@ -61,43 +63,5 @@ describe("the bill of materials", () => {
     ['{"bomFormat":"CycloneDX","specVersion":"9"}', "version 9"],
   ])("that a builder wrote wrongly is refused: %s", (text, message) => {
     expect(() => readSbom(Buffer.from(text))).toThrow(message);
-  });
-
-  it("knows the crates of a Cargo.lock that come from a registry", () => {
-    const lock = `version = 4
-
-[[package]]
-name = "mine"
-version = "0.1.0"
-dependencies = [
- "esp-hal",
-]
-
-[[package]]
-name = "esp-hal"
-version = "1.2.0"
-source = "registry+https://github.com/rust-lang/crates.io-index"
-checksum = "${"ab".repeat(32)}"
-`;
-    expect(cargoLibraries(lock)).toEqual([facts.libraries[0]]);
-  });
-
-  it("knows the libraries of a platformio.ini", () => {
-    const ini = `[env:esp32]
-platform = espressif32@6.9.0
-lib_deps =
-  knolleary/PubSubClient@^2.8
-  bblanchon/ArduinoJson @ ~7.1.0 ; json
-  ; commented/out
-  \${common.lib_deps}
-  OneWire
-build_flags =
-  -DX=1
-`;
-    expect(platformioLibraries(ini)).toEqual([
-      { name: "knolleary/PubSubClient", version: "2.8" },
-      { name: "bblanchon/ArduinoJson", version: "7.1.0" },
-      { name: "OneWire" },
-    ]);
   });
 });

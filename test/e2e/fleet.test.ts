@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeNvs } from "../../builders/nvs/decode.ts";
+import { MBEDTLS } from "../../toolchain/versions.ts";
 import { device, twoHalls } from "./manifests.ts";
 import { TestProject } from "./test-project.ts";
 
@@ -69,6 +70,13 @@ describe("a fleet", () => {
     const address = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name: "node-flash" } };
     const configMap = await project.api.get<{ data: Record<string, string> }>(address);
     expect(configMap.data["flash.sh"]).toBe(scripts.node);
+  });
+
+  it("knows which devices run a library that the builder linked in", async () => {
+    const which = await project.edgeflock("which", "-n", namespace, "--component", "mbedtls", "--json");
+    const [found] = JSON.parse(which.stdout);
+    expect(found.components).toMatchObject([{ name: "mbedtls", version: MBEDTLS }]);
+    expect(found.devices.map((one: { device: string }) => one.device)).toEqual(["a", "b", "c"]);
   });
 
   it("does not change when nothing changed", async () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -11,6 +12,7 @@ import {
   parsePartitionCsv,
   readPartitionTable,
 } from "../../../builders/partitions/index.ts";
+import { SBOM } from "../../../builders/sbom.ts";
 import { temporaryCache } from "../support.ts";
 import { fakePlatformio } from "./fake-platformio.ts";
 
@@ -64,6 +66,24 @@ describe("the esp32 builder", () => {
     expect(build!.args).toEqual([]);
     expect(idedata!.args).toEqual(["--target", "idedata", "--silent"]);
     expect(build!.ini).toContain("platform = espressif32@6.12.0\n");
+  });
+
+  it("lists the framework, its libraries, ESP-IDF and Mbed TLS in the bill of materials", async () => {
+    await usePlatformio();
+    const { archive } = await buildFirmware(request({ version: "1.2.3" }));
+    const bom = JSON.parse(Buffer.from(unpackArchive(archive).get(SBOM)!).toString());
+    expect(bom.metadata.component).toMatchObject({ name: "edgeflock", version: "1.2.3" });
+    const libraries = bom.components.filter(({ type }: { type: string }) => type === "library");
+    expect(libraries.map((one: { name: string; version: string }) => [one.name, one.version])).toEqual([
+      ["WiFi", "2.0.0"],
+      ["esp-idf", "4.4.7"],
+      ["framework-arduinoespressif32", "3.20017.241212+sha.dcc1105b"],
+      ["mbedtls", "2.28.7"],
+    ]);
+    const digest = createHash("sha256").update("mbedcrypto").digest("hex");
+    expect(libraries[3].components[0]).toEqual({
+      ...{ type: "file", name: "libmbedcrypto.a", hashes: [{ alg: "SHA-256", content: digest }] },
+    });
   });
 
   it("tells PlatformIO the board, the class's sensors and its secrets", async () => {

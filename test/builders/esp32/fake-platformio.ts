@@ -12,7 +12,7 @@ export async function fakePlatformio(folder: string, behaviour = ""): Promise<st
   await mkdir(bin, { recursive: true });
   const text = `#!${process.execPath}
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { buildAppImage } from ${module("builders/app-image.ts")};
 import { otadata, parsePartitionCsv, writePartitionTable } from ${module("builders/partitions/index.ts")};
 
@@ -30,7 +30,18 @@ if (args[0] !== "run" || !args.includes("--project-dir")) fail("unknown: " + arg
 const ini = readFileSync(join(project, "platformio.ini"), "utf8");
 appendFileSync(${JSON.stringify(join(folder, "calls"))}, JSON.stringify({ args: args.slice(3), ini }) + "\\n");
 const build = join(project, "build", "edgeflock");
-const framework = join(project, "..", "packages", "framework-arduinoespressif32", "tools", "partitions");
+const arduino = join(project, "..", "packages", "framework-arduinoespressif32");
+const framework = join(arduino, "tools", "partitions");
+const sdk = join(arduino, "tools", "sdk", "esp32");
+const mbedtls = join(sdk, "include", "mbedtls", "mbedtls", "include");
+const lay = (path, text) => {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+};
+lay(join(arduino, "package.json"), '{"name":"framework-arduinoespressif32","version":"3.20017.241212+sha.dcc1105b"}');
+lay(join(arduino, "libraries/WiFi/library.properties"), "name=WiFi\\nversion=2.0.0\\nauthor=Hristo Gochkov\\n");
+lay(join(mbedtls, "mbedtls/version.h"), '#define MBEDTLS_VERSION_STRING         "2.28.7"\\n');
+for (const part of ["mbedtls", "mbedcrypto", "mbedx509"]) lay(join(sdk, "lib", "lib" + part + ".a"), part);
 mkdirSync(build, { recursive: true });
 mkdirSync(framework, { recursive: true });
 if (args.includes("idedata")) {
@@ -39,7 +50,17 @@ if (args.includes("idedata")) {
     env_name: "edgeflock",
     libsource_dirs: [],
     defines: ["PLATFORMIO=60118", "ARDUINO_ESP32_DEV", "ESP32"],
-    includes: { build: [], compatlib: [], toolchain: [] },
+    includes: {
+      build: [
+        join(project, "include"),
+        join(arduino, "libraries", "WiFi", "src"),
+        join(sdk, "include", "freertos", "include"),
+        mbedtls,
+        join(arduino, "cores", "esp32"),
+      ],
+      compatlib: [],
+      toolchain: [],
+    },
     cc_flags: [],
     cxx_flags: ["-std=gnu++17"],
     cc_path: "/root/.platformio/packages/toolchain-xtensa-esp32/bin/xtensa-esp32-elf-gcc",

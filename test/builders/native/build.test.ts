@@ -18,6 +18,7 @@ import {
 } from "../../../builders/partitions/index.ts";
 import { cacheFolder } from "../../../toolchain/cache-folder.ts";
 import { esptoolCommand } from "../../../toolchain/python.ts";
+import { MBEDTLS } from "../../../toolchain/versions.ts";
 
 const REQUEST = { builder: { name: "native" }, chip: "esp32", config: { label: "cfg", size: 0x6000 } };
 const FLASH_SIZE = 4 * 1024 * 1024;
@@ -101,6 +102,27 @@ describe("the native builder", () => {
     expect(again.contentHash).toBe(built.contentHash);
     expect(again.artifact.digest).toBe(built.artifact.digest);
   }, 300_000);
+
+  it("lists Mbed TLS and the C++ library in its bill of materials, with version and what they were taken from", () => {
+    const bom = JSON.parse(Buffer.from(files.get("sbom.cdx.json")!).toString());
+    expect(bom.components).toContainEqual({
+      "bom-ref": `pkg:github/mbed-tls/mbedtls@v${MBEDTLS}`,
+      ...{
+        type: "library",
+        name: "mbedtls",
+        version: MBEDTLS,
+        purl: `pkg:github/mbed-tls/mbedtls@v${MBEDTLS}`,
+      },
+      externalReferences: [
+        {
+          ...{ type: "source-distribution", url: expect.stringMatching(/^pkg:pypi\/pynng@[0-9.]+$/) },
+          hashes: [{ alg: "SHA-256", content: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+        },
+      ],
+    });
+    expect(bom.components.at(-1)).toMatchObject({ name: expect.stringMatching(/^lib(stdc)?c?\+\+$/) });
+    expect(bom.metadata.component.version).toBe(built.artifact.version);
+  });
 
   it("makes an application image that Espressif's esptool accepts", async () => {
     const image = join(folder, "firmware.bin");
