@@ -46,6 +46,7 @@ export class FleetAccess extends pulumi.ComponentResource {
     const declare = new AccessDeclaration(this, cluster);
     const plan = accessPlan({
       namespace: cluster.namespaceName,
+      cluster: cluster.clusterName,
       classes: cluster.registry.classes.map(([className]) => className),
       devices: cluster.registry.devices.map((device) => device.name),
       createsClusters: cluster.spec.access.createsClusters,
@@ -54,7 +55,7 @@ export class FleetAccess extends pulumi.ComponentResource {
       ACCESS_ROLES.map((role) => [role, declare.account(role)]),
     ) as FleetAccess["accounts"];
     for (const role of plan.roles) declare.role(role, this.accounts[role.role]);
-    if (plan.clusterRole) declare.clusterRole(plan.clusterRole, this.accounts[plan.clusterRole.role]);
+    for (const role of plan.clusterRoles) declare.clusterRole(role, this.accounts[role.role]);
     const ledger = declareLedger(name, this, cluster);
     this.brokerSecretNames = declareBroker(name, this, cluster, ledger)?.secretNames ?? pulumi.output([]);
     visible(() => declareTelemetry(name, this, cluster));

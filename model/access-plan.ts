@@ -1,6 +1,14 @@
 // Who may do what in a fleet's namespace: ServiceAccounts and the Roles that are bound to them. Pure; touches nothing.
-// A right on a device's Secret goes by name (`resourceNames`), as nothing else in RBAC tells Secrets apart.
-import { boardLeaseName, deviceSecretName, flashConfigMapName } from "./names.ts";
+// A right on a device's Secret goes by name (`resourceNames`), as nothing else in RBAC tells Secrets apart. Rights on the
+// four kinds count once their definitions are installed (CustomResources); until then they are about nothing.
+import {
+  API_GROUP,
+  boardLeaseName,
+  deviceSecretName,
+  flashConfigMapName,
+  type Kind,
+  PLURALS,
+} from "./names.ts";
 import { compareText } from "./problem.ts";
 
 /** What a token can be asked for; docs/access.md says what each may do. */
@@ -26,12 +34,14 @@ export interface PlannedRole {
 export interface AccessPlan {
   /** Roles of the namespace, each bound to the ServiceAccount of its `role`. */
   roles: PlannedRole[];
-  /** For what no namespace holds; absent where the fleet must not create clusters. */
-  clusterRole?: PlannedRole;
+  /** For what no namespace holds; none where the fleet must not create clusters. */
+  clusterRoles: PlannedRole[];
 }
 
 export interface AccessInput {
   namespace: string;
+  /** Name of the DevicesCluster. */
+  cluster: string;
   /** Names of the classes, devices. */
   classes: readonly string[];
   devices: readonly string[];
@@ -53,6 +63,7 @@ const READ = ["get", "list", "watch"];
 const WRITE = ["create", "update", "patch", "delete"];
 const CORE = "";
 const LEASES = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
+const IN_NAMESPACE = ["DeviceClass", "DeviceGroup", "Device"] as const;
 const EVENTS: PolicyRule = { apiGroups: [CORE, "events.k8s.io"], resources: ["events"], verbs: READ };
 
 /** ServiceAccount of a role. */
@@ -60,9 +71,16 @@ export function accountName(role: AccessRole): string {
   return `edgeflock-${role}`;
 }
 
-/** ClusterRole of the fleet in this namespace: fleets of one Kubernetes don't share it, so each can go alone. */
-export function clusterRoleName(namespace: string): string {
-  return `${accountName("clusters")}-${namespace}`;
+const GLOBAL_ROLES = ["clusters", "dashboard"] as const satisfies AccessRole[];
+
+/** ClusterRole of a role of the fleet in this namespace: fleets of one Kubernetes don't share it, so each can go alone. */
+function clusterRoleName(role: (typeof GLOBAL_ROLES)[number], namespace: string): string {
+  return `${accountName(role)}-${namespace}`;
+}
+
+/** All ClusterRoles that a fleet in this namespace may have; each is also the name of its binding. */
+export function clusterRoleNames(namespace: string): string[] {
+  return GLOBAL_ROLES.map((role) => clusterRoleName(role, namespace));
 }
 
 /** Equal input, in whatever order, gives an equal plan. */
@@ -76,7 +94,7 @@ export function accessPlan(input: AccessInput): AccessPlan {
       ...splitRole("flasher", flasherRules(sorted(input.classes)), chunks, flashDevices),
       { name: accountName("dashboard"), role: "dashboard", rules: dashboardRules() },
     ],
-    ...(input.createsClusters && { clusterRole: creatorRole(input.namespace) }),
+    clusterRoles: input.createsClusters ? [creatorRole(input), viewerRole(input)] : [],
   };
 }
 
@@ -104,26 +122,45 @@ function clustersRules(): PolicyRule[] {
       resources: ["rolebindings", "roles"],
       verbs: [...READ, ...WRITE],
     },
+    ofKinds(IN_NAMESPACE, [...READ, ...WRITE]),
     EVENTS,
   ];
 }
 
-/** Creating is no matter of names, so it comes without any; in a namespace it made it has no right by this. */
-function creatorRole(namespace: string): PlannedRole {
-  const name = clusterRoleName(namespace);
+/**
+ * Creating is no matter of names, so it comes without any. In a namespace it made it has no right by this, and of
+ * DevicesClusters it changes its own alone.
+ */
+function creatorRole({ namespace, cluster }: AccessInput): PlannedRole {
+  const names = clusterRoleNames(namespace);
   return {
-    name,
+    name: clusterRoleName("clusters", namespace),
     role: "clusters",
     rules: [
       { apiGroups: [CORE], resources: ["namespaces"], verbs: [...READ, "create"] },
-      ...named("rbac.authorization.k8s.io", "clusterrolebindings", ["get"], [name]),
-      ...named("rbac.authorization.k8s.io", "clusterroles", ["get"], [name]),
+      ...named("rbac.authorization.k8s.io", "clusterrolebindings", ["get"], names),
+      ...named("rbac.authorization.k8s.io", "clusterroles", ["get"], names),
+      ofKinds(["DevicesCluster"], [...READ, "create"]),
+      ...named(API_GROUP, PLURALS.DevicesCluster, ["update", "patch", "delete"], [cluster]),
     ],
   };
 }
 
+/** A DevicesCluster stands in no namespace. */
+function viewerRole({ namespace, cluster }: AccessInput): PlannedRole {
+  return {
+    name: clusterRoleName("dashboard", namespace),
+    role: "dashboard",
+    rules: named(API_GROUP, PLURALS.DevicesCluster, ["get"], [cluster]),
+  };
+}
+
 function devicesRules(): PolicyRule[] {
-  return [{ ...LEASES, verbs: ["get", "list", "watch", "create"] }];
+  return [
+    { ...LEASES, verbs: ["get", "list", "watch", "create"] },
+    ofKinds(["Device"], [...READ, ...WRITE]),
+    ofKinds(["DeviceClass", "DeviceGroup"], READ),
+  ];
 }
 
 /**
@@ -156,8 +193,14 @@ function dashboardRules(): PolicyRule[] {
     { apiGroups: [CORE], resources: ["configmaps"], verbs: READ },
     { apiGroups: [CORE], resources: ["namespaces"], verbs: ["get"] },
     { ...LEASES, verbs: READ },
+    ofKinds(IN_NAMESPACE, READ),
     EVENTS,
   ];
+}
+
+/** Never their `status`: that is written by Edgeflock alone. */
+function ofKinds(kinds: readonly Kind[], verbs: string[]): PolicyRule {
+  return { apiGroups: [API_GROUP], resources: kinds.map((kind) => PLURALS[kind]), verbs };
 }
 
 /** A rule for these names; none for no name, as a rule without names would be for all. */

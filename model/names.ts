@@ -1,6 +1,7 @@
 // Names that scripts, people and other tools rely on (design §3): objects, labels, their limits. Pure; touches nothing.
 
-export const API_VERSION = "edgeflock.io/v1alpha1";
+export const API_GROUP = "edgeflock.io";
+export const API_VERSION = `${API_GROUP}/v1alpha1`;
 
 /** Longest DNS label (RFC 1123), and so the longest name of a Kubernetes object with our endings. */
 export const DNS_LABEL_MAX = 63;
@@ -8,6 +9,14 @@ export const DNS_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 
 export type Kind = "DevicesCluster" | "DeviceClass" | "DeviceGroup" | "Device";
 export const KINDS = ["DevicesCluster", "DeviceClass", "DeviceGroup", "Device"] as const;
+
+/** What the API server calls them where they are installed: in URLs and in roles. */
+export const PLURALS = {
+  DevicesCluster: "devicesclusters",
+  DeviceClass: "deviceclasses",
+  DeviceGroup: "devicegroups",
+  Device: "devices",
+} as const satisfies Record<Kind, string>;
 
 /** Endings of the objects that each kind creates. */
 export const ENDINGS = {

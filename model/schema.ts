@@ -74,7 +74,9 @@ export const devicesClusterSpec = z
       .strictObject({
         createsClusters: z
           .boolean()
-          .describe("Whether the ServiceAccount edgeflock-clusters may create namespaces (by a ClusterRole).")
+          .describe(
+            "Whether the ServiceAccount edgeflock-clusters may create namespaces and DevicesClusters (by a ClusterRole).",
+          )
           .default(true),
       })
       .meta({ title: "Access" })

@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { readAdoptedValues } from "../../components/adopted-values.ts";
 import type { KubernetesApi, KubernetesObject } from "../../kubernetes/api.ts";
-import { clusterRoleName } from "../../model/access-plan.ts";
+import { clusterRoleNames } from "../../model/access-plan.ts";
 import { loadManifests } from "../../model/load-manifests.ts";
 import { readManifestFiles } from "../../model/read-manifest-files.ts";
 import { VisibleError } from "../../model/visible-error.ts";
@@ -110,12 +110,14 @@ async function gather(
     }),
   );
   const everywhere = await Promise.all(
-    ["ClusterRole", "ClusterRoleBinding"].map((kind) =>
-      api.getOrUndefined<KubernetesObject>({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind,
-        metadata: { name: clusterRoleName(namespace) },
-      }),
+    ["ClusterRole", "ClusterRoleBinding"].flatMap((kind) =>
+      clusterRoleNames(namespace).map((name) =>
+        api.getOrUndefined<KubernetesObject>({
+          apiVersion: "rbac.authorization.k8s.io/v1",
+          kind,
+          metadata: { name },
+        }),
+      ),
     ),
   );
   const global = everywhere.filter((object) => object !== undefined);

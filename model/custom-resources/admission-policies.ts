@@ -2,7 +2,7 @@
 // labels, about who may change what, or about another object. Pure; touches nothing.
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 import { celAbout, celMatches } from "../cel.ts";
-import { API_VERSION, type Kind } from "../names.ts";
+import { API_GROUP, API_VERSION, type Kind } from "../names.ts";
 import { ADMIN_NAME_RULES } from "../schema-broker.ts";
 import { USER_RULES } from "../schema-mqtt.ts";
 import { OWN_LABEL, OWN_LABELS, plainValueRules, settingKeyRules } from "../schema-parts.ts";
@@ -10,7 +10,6 @@ import { ARGUMENT_NAME_MAX } from "../schema-program.ts";
 import { TELEMETRY_RULES } from "../schema-telemetry.ts";
 import { KIND_FACTS } from "./definitions.ts";
 
-const [GROUP] = API_VERSION.split("/") as [string];
 const API = "admissionregistration.k8s.io/v1";
 
 /** Set it on a Device to the class that it is to have: without it, its class cannot be changed. */
@@ -99,6 +98,41 @@ const CLUSTER: Policy = {
   ].map(invalid),
 };
 
+const readable = (name: string) =>
+  `authorizer.group('').resource('secrets').namespace(request.namespace)${name}.allowed()`;
+
+/**
+ * What a device gets ends in its Secret, which whoever manages devices may read. So who writes where a secret comes from
+ * must be allowed to read it there: by name from a Secret; what the update's own configuration and environment hold is
+ * for those who may read every Secret of the namespace. A source that was there before is nobody's new wish.
+ */
+const SECRET_REFERENCES: Policy = {
+  name: "edgeflock-secret-references",
+  kinds: ["DeviceClass", "DeviceGroup", "Device"],
+  operations: ["CREATE", "UPDATE"],
+  variables: [
+    {
+      name: "before",
+      expression: "oldObject != null && has(oldObject.spec.secrets) ? oldObject.spec.secrets : {}",
+    },
+    { name: "now", expression: "has(object.spec.secrets) ? object.spec.secrets : {}" },
+    {
+      name: "wanted",
+      expression:
+        "variables.now.map(key, variables.now[key]).filter(source, !has(source.random) && !variables.before.exists(key, variables.before[key] == source))",
+    },
+  ],
+  validations: [
+    {
+      // What all may be read of is asked first, and once: each question has its price in CEL's budget.
+      expression: `size(variables.wanted) == 0 || ${readable(".check('list')")} || variables.wanted.all(source, has(source.fromSecret) && ${readable(".name(source.fromSecret.name).check('get')")})`,
+      message:
+        "spec.secrets: whoever says where a secret comes from must be allowed to read it there: the Secret of fromSecret, and for fromConfig and fromEnv every Secret of the namespace",
+      reason: "Forbidden",
+    },
+  ],
+};
+
 const annotation = (key: string) =>
   `(has(object.metadata.annotations) && '${key}' in object.metadata.annotations ? object.metadata.annotations['${key}'] : '')`;
 const oldest = (of: string) =>
@@ -164,6 +198,7 @@ export const POLICIES: readonly Policy[] = [
   LABELS,
   ARGUMENTS,
   CLUSTER,
+  SECRET_REFERENCES,
   DEVICE_IDENTITY,
   CLUSTER_IDENTITY,
   CLASS_IN_USE,
@@ -185,7 +220,7 @@ function policyObject({ name, kinds, operations, forEach, ...rest }: Policy): Ad
       matchConstraints: {
         resourceRules: [
           {
-            apiGroups: [GROUP],
+            apiGroups: [API_GROUP],
             apiVersions: ["*"],
             operations,
             resources: kinds.map((kind) => KIND_FACTS[kind].plural),

@@ -1,5 +1,5 @@
 // The CustomResourceDefinitions of the four kinds, from the schemas that check manifests. Pure; touches nothing.
-import { API_VERSION, DNS_LABEL, KINDS, type Kind, nameMax } from "../names.ts";
+import { API_VERSION, DNS_LABEL, KINDS, type Kind, nameMax, PLURALS } from "../names.ts";
 import {
   deviceClassSpec,
   deviceGroupSpec,
@@ -39,7 +39,7 @@ const READY: PrinterColumn[] = [
 /** Names that URLs, roles and people use: permanent. */
 export const KIND_FACTS: Record<Kind, KindFacts> = {
   DevicesCluster: {
-    plural: "devicesclusters",
+    plural: PLURALS.DevicesCluster,
     singular: "devicescluster",
     shortNames: ["dcl"],
     scope: "Cluster",
@@ -50,7 +50,7 @@ export const KIND_FACTS: Record<Kind, KindFacts> = {
     selectable: [".spec.namespace"],
   },
   DeviceClass: {
-    plural: "deviceclasses",
+    plural: PLURALS.DeviceClass,
     singular: "deviceclass",
     shortNames: ["dcs"],
     scope: "Namespaced",
@@ -61,7 +61,7 @@ export const KIND_FACTS: Record<Kind, KindFacts> = {
     selectable: [".spec.chip", ".spec.firmware.builder.name"],
   },
   DeviceGroup: {
-    plural: "devicegroups",
+    plural: PLURALS.DeviceGroup,
     singular: "devicegroup",
     shortNames: ["dgr"],
     scope: "Namespaced",
@@ -69,7 +69,7 @@ export const KIND_FACTS: Record<Kind, KindFacts> = {
     selectable: [],
   },
   Device: {
-    plural: "devices",
+    plural: PLURALS.Device,
     singular: "device",
     shortNames: ["dev"],
     scope: "Namespaced",

@@ -12,6 +12,8 @@ export type Verb = (typeof VERBS)[number];
 
 export interface Target {
   group: string;
+  /** @default `<group>/v1` */
+  version?: string;
   /** As in a rule: `serviceaccounts/token` too. */
   resource: string;
   /** None for what lives in no namespace. */
@@ -30,7 +32,7 @@ export function planned(
   target: Target,
 ): boolean {
   const roles = plan.roles.filter((each) => each.role === role && target.namespace === home);
-  const everywhere = plan.clusterRole?.role === role ? [plan.clusterRole] : [];
+  const everywhere = plan.clusterRoles.filter((each) => each.role === role);
   return [...roles, ...everywhere].some(({ rules }) => rules.some((rule) => allows(rule, verb, target)));
 }
 
@@ -102,7 +104,7 @@ interface Request {
 
 function requestFor(verb: Verb, target: Target, live: KubernetesObject | undefined): Request {
   const [resource = "", subresource] = target.resource.split("/");
-  const version = target.group === "" ? "/api/v1" : `/apis/${target.group}/v1`;
+  const version = target.group === "" ? "/api/v1" : `/apis/${target.version ?? `${target.group}/v1`}`;
   const isNamespace = resource === "namespaces";
   const scope = target.namespace === undefined || isNamespace ? "" : `/namespaces/${target.namespace}`;
   const collection = `${version}${scope}/${resource}`;

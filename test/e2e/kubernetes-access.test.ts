@@ -11,12 +11,17 @@ import {
   type AccessRole,
   accessPlan,
   artifactRules,
+  clusterRoleNames,
 } from "../../model/access-plan.ts";
+import { API_GROUP, API_VERSION, KINDS, type Kind, PLURALS } from "../../model/names.ts";
 import { done, planned, reviewed, type Target, VERBS } from "./access-matrix.ts";
-import { cluster, device, twoHalls } from "./manifests.ts";
+import { installKinds } from "./installed-kinds.ts";
+import { cluster, device, deviceClass, group, twoHalls } from "./manifests.ts";
 import { CHECKOUT, TestProject } from "./test-project.ts";
 
 const RBAC = "rbac.authorization.k8s.io";
+/** What can be done with a part of an object, such as its status. */
+const OF_A_PART = ["get", "update", "patch"] as const;
 const run = promisify(execFile);
 
 describe("access to a fleet", () => {
@@ -24,6 +29,7 @@ describe("access to a fleet", () => {
   let namespace: string;
   let plan: AccessPlan;
   let parts: string[];
+  let kinds: AsyncDisposable;
   const kubeconfigs = {} as Record<AccessRole, string>;
   const apis = {} as Record<AccessRole, KubernetesApi>;
 
@@ -46,7 +52,15 @@ describe("access to a fleet", () => {
     });
     const { store } = JSON.parse(map.data["artifact.json"]!) as ArtifactReference;
     parts = store.kind === "cluster" ? store.parts : [];
-    plan = accessPlan({ namespace, classes: ["node"], devices: ["a", "b", "c"], createsClusters: true });
+    plan = accessPlan({
+      namespace,
+      cluster: namespace,
+      classes: ["node"],
+      devices: ["a", "b", "c"],
+      createsClusters: true,
+    });
+    kinds = await installKinds(project.api);
+    for (const document of inCluster()) await project.api.create(document as KubernetesObject);
     const flasher = plan.roles.find(({ name }) => name === "edgeflock-flasher")!;
     flasher.rules.push(...artifactRules({ configMaps: parts, secrets: [] }));
     for (const role of ACCESS_ROLES) {
@@ -56,7 +70,19 @@ describe("access to a fleet", () => {
       apis[role] = await connect({ kubeconfig: kubeconfigs[role] });
     }
   });
-  afterAll(() => project?.[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await kinds?.[Symbol.asyncDispose]();
+    await project?.[Symbol.asyncDispose]();
+  });
+
+  /** Objects of the four kinds, in the fleet's namespace where they have one; and another fleet's cluster. */
+  const inCluster = () => [
+    cluster(namespace),
+    { ...cluster(`${namespace}-other`), metadata: { name: `of-others-${namespace}` } },
+    ...[deviceClass("spare"), deviceClass("node"), group("north", "north"), device("a", "north")].map(
+      (document) => ({ ...document, metadata: { ...document.metadata, namespace } }),
+    ),
+  ];
 
   const targets = (): Target[] => {
     const object = (
@@ -80,6 +106,17 @@ describe("access to a fleet", () => {
     const secret = (name: string, rest = {}) => object("", "secrets", "Secret", name, rest);
     const roleRef = { apiGroup: RBAC, kind: "Role", name: "edgeflock-dashboard" };
     const global = ({ namespace: _, ...target }: Target) => target;
+    const ofKind = (kind: Kind, name: string, status = ""): Target => {
+      const document = inCluster().find((each) => each.kind === kind)!;
+      return {
+        group: API_GROUP,
+        version: API_VERSION,
+        resource: `${PLURALS[kind]}${status}`,
+        namespace,
+        name,
+        body: { ...document, metadata: { ...document.metadata, name: `new-${name}` } },
+      };
+    };
     const elsewhere = (target: Target, other: string): Target => ({
       ...target,
       namespace: other,
@@ -113,6 +150,19 @@ describe("access to a fleet", () => {
       global(object(RBAC, "clusterroles", "ClusterRole", "cluster-admin", { rules: [] })),
       object("", "events", "Event", "some"),
       object("", "pods", "Pod", "some"),
+      global(ofKind("DevicesCluster", namespace)),
+      global(ofKind("DevicesCluster", `of-others-${namespace}`)),
+      // not one that a device has: a policy refuses to delete that, whoever asks
+      ofKind("DeviceClass", "spare"),
+      ofKind("DeviceGroup", "north"),
+      ofKind("Device", "a"),
+      ...(["DeviceClass", "DeviceGroup", "Device"] as const).map((kind) =>
+        elsewhere(ofKind(kind, "any"), "default"),
+      ),
+      global(ofKind("DevicesCluster", namespace, "/status")),
+      ofKind("DeviceClass", "spare", "/status"),
+      ofKind("DeviceGroup", "north", "/status"),
+      ofKind("Device", "a", "/status"),
     ];
   };
 
@@ -138,7 +188,7 @@ describe("access to a fleet", () => {
       const did: string[] = [];
       for (const named of targets()) {
         const live = await liveObject(named);
-        for (const verb of VERBS) {
+        for (const verb of named.resource.includes("/") ? OF_A_PART : VERBS) {
           const target = asked(verb, named);
           const cell = `${verb} ${named.namespace === namespace ? "" : `${named.namespace}: `}${named.resource} ${named.name}`;
           expected.push(`${cell} ${planned(plan, namespace, role, verb, target)}`);
@@ -146,7 +196,8 @@ describe("access to a fleet", () => {
           did.push(`${cell} ${await done(apis[role], verb, target, live)}`);
         }
       }
-      expect(expected.length).toBeGreaterThan(140);
+      expect(expected.length).toBeGreaterThan(200);
+      for (const kind of KINDS) expect(expected.join()).toContain(` ${PLURALS[kind]} `);
       expect(said).toEqual(expected);
       expect(did).toEqual(expected);
     },
@@ -168,6 +219,38 @@ describe("access to a fleet", () => {
       expect(await done(apis[role], "create", target, undefined), role).toBe(role === "clusters");
       expect(planned(plan, namespace, role, "create", target), role).toBe(role === "clusters");
     }
+  });
+
+  it("lets whoever manages devices draw no Secret into one that is not theirs to read", async () => {
+    const refused = /must be allowed to read it there/;
+    const create = (role: AccessRole, secrets: object) =>
+      apis[role].request("POST", `/apis/${API_VERSION}/namespaces/${namespace}/devices`, {
+        query: { dryRun: "All" },
+        body: device("thief", "north", { secrets: { stolen: secrets } }),
+      });
+    const fromSecret = (name: string) => ({ fromSecret: { name, key: "MQTT_PASSWORD" } });
+    await vi.waitFor(
+      () => expect(create("devices", { fromConfig: "brokerAdmin" })).rejects.toThrow(refused),
+      { timeout: 60_000, interval: 200 },
+    );
+    await expect(create("devices", fromSecret(`${namespace}-devices-cluster`))).rejects.toThrow(refused);
+    await expect(create("devices", { fromEnv: "HOME" })).rejects.toThrow(refused);
+    await create("devices", { random: { length: 20 } });
+    await create("devices", fromSecret("a-device"));
+    await create("clusters", fromSecret(`${namespace}-devices-cluster`));
+    await create("clusters", { fromConfig: "wifi" });
+  });
+
+  it("asks of a source that was there before nothing more", async () => {
+    const secrets = { known: { fromConfig: "wifi" } };
+    const path = `/apis/${API_VERSION}/namespaces/${namespace}/devices/a`;
+    const patch = (role: AccessRole, spec: object) =>
+      apis[role].request("PATCH", path, { body: { spec }, contentType: "application/merge-patch+json" });
+    await patch("clusters", { secrets });
+    await patch("devices", { data: { "place.name": "bench 9" } });
+    await expect(patch("devices", { secrets: { more: { fromConfig: "other" } } })).rejects.toThrow(
+      /must be allowed to read it there/,
+    );
   });
 
   it("lets a flasher fetch all that a flash needs with the class's own script, and nothing of a device it is not given", async () => {
@@ -222,12 +305,10 @@ describe("access to a fleet", () => {
       ...rest,
     ]);
     await project.up();
-    const address = {
-      apiVersion: `${RBAC}/v1`,
-      kind: "ClusterRole",
-      metadata: { name: `edgeflock-clusters-${namespace}` },
-    };
-    expect(await project.api.getOrUndefined<KubernetesObject>(address)).toBeUndefined();
+    for (const name of clusterRoleNames(namespace)) {
+      const address = { apiVersion: `${RBAC}/v1`, kind: "ClusterRole", metadata: { name } };
+      expect(await project.api.getOrUndefined<KubernetesObject>(address), name).toBeUndefined();
+    }
   });
 
   it("is asked for in words: an unknown role, cluster or duration is refused with a way out", async () => {

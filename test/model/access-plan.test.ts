@@ -4,12 +4,13 @@ import {
   type AccessPlan,
   accessPlan,
   artifactRules,
+  clusterRoleNames,
   MAX_NAMES,
   type PolicyRule,
 } from "../../model/access-plan.ts";
 
 const plan = (devices: string[], classes = ["cam", "node"]) =>
-  accessPlan({ namespace: "gh", classes, devices, createsClusters: true });
+  accessPlan({ namespace: "gh", cluster: "greenhouse", classes, devices, createsClusters: true });
 const rulesOf = (of: AccessPlan, role: string) =>
   of.roles.filter((each) => each.role === role).flatMap(({ rules }) => rules);
 const secretRules = (rules: PolicyRule[]) => rules.filter(({ resources }) => resources.includes("secrets"));
@@ -43,8 +44,30 @@ describe("the plan of who may do what", () => {
   it("lets nobody but the manager of clusters create Secrets, tokens or Roles", () => {
     for (const role of ["devices", "flasher", "dashboard"]) {
       for (const { resources, verbs } of rulesOf(plan(["a"]), role)) {
-        if (verbs.includes("create")) expect(resources).toEqual(["leases"]);
+        if (verbs.includes("create")) expect([["leases"], ["devices"]]).toContainEqual(resources);
       }
+    }
+  });
+
+  it("lets nobody change a DevicesCluster but that fleet's own manager, and no other than that", () => {
+    const of = plan(["a"]);
+    for (const { role, rules } of [...of.roles, ...of.clusterRoles]) {
+      for (const { resources, verbs, resourceNames } of rules) {
+        if (!resources.includes("devicesclusters") || !verbs.includes("update")) continue;
+        expect(role).toBe("clusters");
+        expect(resourceNames).toEqual(["greenhouse"]);
+      }
+    }
+  });
+
+  it("gives a flasher none of the four kinds, and nobody their status", () => {
+    const all = [...plan(["a"]).roles, ...plan(["a"]).clusterRoles];
+    for (const { role, rules } of all) {
+      const resources = rules
+        .filter(({ apiGroups }) => apiGroups.includes("edgeflock.io"))
+        .flatMap((rule) => rule.resources);
+      if (role === "flasher") expect(resources).toEqual([]);
+      expect(resources.filter((resource) => resource.includes("/"))).toEqual([]);
     }
   });
 
@@ -90,10 +113,10 @@ describe("the plan of who may do what", () => {
     }
   });
 
-  it("leaves the ClusterRole out where the fleet must not create clusters", () => {
-    const without = accessPlan({ namespace: "gh", classes: [], devices: [], createsClusters: false });
-    expect(without.clusterRole).toBeUndefined();
-    expect(plan([]).clusterRole?.name).toBe("edgeflock-clusters-gh");
+  it("leaves the ClusterRoles out where the fleet must not create clusters", () => {
+    const input = { namespace: "gh", cluster: "greenhouse", classes: [], devices: [] };
+    expect(accessPlan({ ...input, createsClusters: false }).clusterRoles).toEqual([]);
+    expect(plan([]).clusterRoles.map(({ name }) => name)).toEqual(clusterRoleNames("gh"));
   });
 
   it("names the parts of artefacts once, those built with a secret among the Secrets", () => {
