@@ -84,15 +84,15 @@ const rulesOf = (role: string) =>
 const FOUR = ["edgeflock-clusters", "edgeflock-dashboard", "edgeflock-devices", "edgeflock-flasher"];
 
 describe("FleetAccess", () => {
-  it("declares four accounts, each with a Role and its binding, and one ClusterRole", async () => {
+  it("declares four accounts, each with a Role and its binding, and two ClusterRoles", async () => {
     const { FleetAccess, cluster, device } = await fleet({ kind: "external" });
     device("b");
     device("a");
     new FleetAccess("access", { cluster });
     await settled();
     for (const kind of ["ServiceAccount", "Role", "RoleBinding"]) expect(names(kind), kind).toEqual(FOUR);
-    expect(names("ClusterRole")).toEqual(["edgeflock-clusters-gh"]);
-    expect(names("ClusterRoleBinding")).toEqual(["edgeflock-clusters-gh"]);
+    expect(names("ClusterRole")).toEqual(["edgeflock-clusters-gh", "edgeflock-dashboard-gh"]);
+    expect(names("ClusterRoleBinding")).toEqual(["edgeflock-clusters-gh", "edgeflock-dashboard-gh"]);
     expect(rulesOf("edgeflock-flasher")).toEqual(
       expect.arrayContaining([
         expect.objectContaining({ resources: ["secrets"], resourceNames: ["a-device", "b-device"] }),
