@@ -1,7 +1,7 @@
 // RabbitMQ's definitions: users, permissions and topic permissions, as its API and its `load_definitions` take them.
 // Pure. https://www.rabbitmq.com/docs/definitions
 import type { BrokerUser } from "../../model/mqtt-access.ts";
-import { HASHING_ALGORITHM } from "./password-hash.ts";
+import { HASHING } from "./password-hash.ts";
 import { permissions, topicPermissions } from "./permissions.ts";
 
 export interface Definitions {
@@ -23,7 +23,7 @@ export function definitionsOf(users: readonly DefinedUser[], vhost: string, tags
     users: users.map(({ username, passwordHash }) => ({
       name: username,
       password_hash: passwordHash,
-      hashing_algorithm: HASHING_ALGORITHM,
+      hashing_algorithm: HASHING.sha256,
       tags,
       limits: {},
     })),

@@ -22,16 +22,38 @@ const NOTHING = "(?!)";
 
 /**
  * A client's queues are named after its client id, and hold what waits for it: with any other id a stolen board could
- * empty another's. So the id is the device's name (a user's username), or begins with it and one of `._:/`.
+ * empty another's. So the id is the device's name (a user's username), or begins with it and one of `.:/`, which no
+ * name or username has: with "_", a device that is called "reader" could take the session of "reader_recorder".
  */
 export function permissions({ clientId }: Pick<BrokerUser, "clientId">): Permissions {
-  const id = `${escaped(clientId)}([._:/].*)?`;
+  const id = `${escaped(clientId)}([.:/].*)?`;
   const queues = `mqtt-(subscription-${id}qos[01]|will-${id})`;
   const all = `^(${escaped(MQTT_EXCHANGE)}|${queues})\\z`;
   return { configure: `^${queues}\\z`, write: all, read: all };
 }
 
-export function topicPermissions({ rights }: Pick<BrokerUser, "rights">): TopicPermissions {
+/** The client id that permissions were made for; undefined for somebody else's. */
+export function boundClientId({ configure }: Pick<Permissions, "configure">): string | undefined {
+  const [, id] = /^\^mqtt-\(subscription-(.*?)\(\[[^\]]*\]\.\*\)\?qos/.exec(configure) ?? [];
+  return id?.replace(/\\(.)/g, "$1");
+}
+
+const QUEUE = /^mqtt-(?:subscription-(.*)qos[01]|will-(.*))$/s;
+
+/** The client id, as a user is bound to it, of whom a queue belongs to; undefined for one that is not of MQTT. */
+export function queueOwner(queue: string): string | undefined {
+  const [, subscription, will] = QUEUE.exec(queue) ?? [];
+  return (subscription ?? will)?.split(/[.:/]/, 1)[0];
+}
+
+/** Whether who has these rights may be subscribed by a binding with this key. */
+export function mayRead(rights: readonly TopicRight[], routingKey: string): boolean {
+  const { read } = topicPermissions({ rights });
+  // RabbitMQ's PCRE knows `\z`; JavaScript's `$` is the same without the flag m.
+  return new RegExp(read.replaceAll("\\z", "$")).test(routingKey);
+}
+
+export function topicPermissions({ rights }: { rights: readonly TopicRight[] }): TopicPermissions {
   const may = (access: "read" | "write") =>
     anyOf(rights.filter((right) => right.access.includes(access)).map(({ topic }) => topic));
   return { exchange: MQTT_EXCHANGE, write: may("write"), read: may("read") };

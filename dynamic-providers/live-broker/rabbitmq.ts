@@ -7,6 +7,7 @@ import {
   definitionsOf,
 } from "../../builders/rabbitmq/definitions.ts";
 import { passwordHash, SALT_BYTES } from "../../builders/rabbitmq/password-hash.ts";
+import { boundClientId } from "../../builders/rabbitmq/permissions.ts";
 import { deriveBytes } from "../../model/derivation.ts";
 import type { BrokerUserWithPassword } from "../broker-users.ts";
 import { canonicalJson, stableDigest } from "../stable-digest.ts";
@@ -20,6 +21,7 @@ import type {
   Surveyed,
   Work,
 } from "./live-broker.ts";
+import { endSubscriptions } from "./rabbitmq-sessions.ts";
 
 type User = Definitions["users"][number];
 type Permission = Definitions["permissions"][number];
@@ -105,7 +107,7 @@ class Rabbitmq implements LiveBroker<PreparedUser> {
     return { username, defined, digest: contentDigest(content) };
   }
 
-  async apply({ write, remove, live }: Work<PreparedUser>): Promise<void> {
+  async apply({ write, remove, all, live }: Work<PreparedUser>): Promise<void> {
     if (write.length > 0) await this.#ensureVhost();
     for (const { username } of write) await this.#removeOtherPermissions(username);
     for (const batch of batches(write)) {
@@ -116,8 +118,15 @@ class Rabbitmq implements LiveBroker<PreparedUser> {
       );
     }
     for (const users of batches(remove)) await this.#api.json("POST", "/api/users/bulk-delete", { users });
-    const changed = write.map(({ username }) => username).filter((username) => live.has(username));
-    await this.#endConnections(new Set([...changed, ...remove]));
+    const changed = write.filter(({ username }) => live.has(username));
+    await this.#endConnections(new Set([...changed.map(({ username }) => username), ...remove]));
+    const clients = new Set([
+      ...changed.map(({ defined }) => defined.clientId),
+      ...remove.flatMap((username) => this.#clientIds(username)),
+    ]);
+    // A device's generations have one client id, and one's rights.
+    const rights = new Map(all.map(({ defined }) => [defined.clientId, defined.rights]));
+    if (clients.size > 0) await endSubscriptions(this.#api, this.#vhost, clients, rights);
   }
 
   /** The virtual host, where we made it and nobody else has rights in it. */
@@ -133,6 +142,12 @@ class Rabbitmq implements LiveBroker<PreparedUser> {
 
   async close(): Promise<void> {
     this.#api.close();
+  }
+
+  /** That a user was bound to. */
+  #clientIds(username: string): string[] {
+    const here = this.#live.get(username)?.permissions.filter(({ vhost }) => vhost === this.#vhost) ?? [];
+    return here.map(boundClientId).filter((id) => id !== undefined);
   }
 
   #definitions(users: DefinedUser[]): Definitions {

@@ -2,6 +2,7 @@
 import { applicationRights, deviceRights, readerRights } from "../../model/mqtt-access.ts";
 import type { Principal } from "./broker-matrix.ts";
 import { cluster, device, deviceClass, group } from "./manifests.ts";
+import type { DeviceChange } from "./rotation.ts";
 
 export interface Login {
   username: string;
@@ -61,6 +62,21 @@ export function brokerDevices(g: object = {}) {
     device("m", "south", {}, "mute"),
     device("g", "north", g),
   ];
+}
+
+/** Like these, with one of them changed, or without it. */
+export function changed(
+  devices: ReturnType<typeof brokerDevices>,
+  name: string,
+  change: DeviceChange | undefined,
+): object[] {
+  return devices.flatMap((each) => {
+    if (each.metadata.name !== name) return [each];
+    if (!change) return [];
+    const { labels } = each.metadata;
+    const metadata = { name, labels: { ...labels, ...(change.hall && { hall: change.hall }) } };
+    return [{ ...each, metadata, spec: { ...each.spec, ...change.spec } }];
+  });
 }
 
 /**

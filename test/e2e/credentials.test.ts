@@ -1,16 +1,14 @@
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { execa } from "execa";
-import type { IClientOptions, MqttClient } from "mqtt";
+import type { IClientOptions } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { passwordLine } from "../../builders/mosquitto/password-file.ts";
-import { BoardLeases } from "../../flash/board-lease.ts";
 import type { KubernetesObject } from "../../kubernetes/api.ts";
-import { CONFIG_DIGEST_ANNOTATION } from "../../model/annotations.ts";
 import { addDays, dayOf } from "../../model/days.ts";
 import { deviceRights } from "../../model/mqtt-access.ts";
 import { expectedCells, observedCells, type Principal } from "./broker-matrix.ts";
-import { cluster, device, deviceClass } from "./manifests.ts";
+import { cluster, device, deviceClass, group } from "./manifests.ts";
 import {
   type BrokerFiles,
   findMosquitto,
@@ -19,7 +17,8 @@ import {
   Mosquitto,
   type Tls,
 } from "./mosquitto.ts";
-import { CHECKOUT, type PreviewStep, TestProject } from "./test-project.ts";
+import { type FleetAtBroker, lets as letsIn, losesOldSubscriptions, rotateWithoutLoss } from "./rotation.ts";
+import { CHECKOUT, TestProject } from "./test-project.ts";
 
 const LEDGER = "edgeflock-credentials";
 const TOPICS = ["site/a/state", "site/c/state", "site/c/command/led", "site/x/state", "site/y/state", "site"];
@@ -28,12 +27,6 @@ const TODAY = dayOf(new Date());
 const there = (await findMosquitto()) !== undefined;
 if (!there) {
   console.warn('No Mosquitto here, so its tests are skipped: install your system\'s package "mosquitto".');
-}
-
-/** `update Device gh/a`. */
-function shortly({ op, urn }: PreviewStep): string {
-  const [, , type = "", name] = urn.split("::");
-  return `${op} ${type.split(":").at(-1)} ${name}`;
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -49,6 +42,7 @@ describe.skipIf(!there)("the life of a device's credentials at a real Mosquitto"
   let ports: number[];
   const passworded: Record<string, object> = { a: {}, b: {}, c: {}, d: {} };
   const withCertificates: Record<string, object> = { x: {}, y: {}, observer: {} };
+  const halls: Record<string, string> = {};
   const known: Record<string, IClientOptions> = {};
 
   const declare = (mqtt: object = {}) => {
@@ -63,7 +57,9 @@ describe.skipIf(!there)("the life of a device's credentials at a real Mosquitto"
       }),
       ...[
         deviceClass("node"),
-        ...Object.entries(devices).map(([name, spec]) => device(name, "north", spec)),
+        group("north", "north"),
+        group("south", "south"),
+        ...Object.entries(devices).map(([name, spec]) => device(name, halls[name] ?? "north", spec)),
       ].map((manifest) => ({ ...manifest, metadata: { ...manifest.metadata, namespace: place } })),
     ];
     return project.manifests([
@@ -107,28 +103,31 @@ describe.skipIf(!there)("the life of a device's credentials at a real Mosquitto"
     await brokers.password.reload(await files(namespace));
     await brokers.certificate.reload(await files(certified));
   };
-  const lets = async (broker: Mosquitto, credential: IClientOptions) => {
-    const client = await broker.connect(credential).catch(() => undefined);
-    await client?.endAsync();
-    return client !== undefined;
-  };
+  const lets = (broker: Mosquitto, credential: IClientOptions) => letsIn(broker, "any", credential);
+  const passwordFleet = (): FleetAtBroker => ({
+    project,
+    namespace,
+    broker: brokers.password,
+    observer: { ...observers.password, clientId: "observer" },
+    login,
+    declare(name, change) {
+      if (change?.spec) passworded[name] = change.spec;
+      if (change?.hall) halls[name] = change.hall;
+      if (!change) delete passworded[name];
+      return declare();
+    },
+    async update() {
+      const changes = await project.up();
+      await reload();
+      return changes;
+    },
+  });
   const configMap = async (name: string, place = namespace) => {
     const address = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: place, name } };
     return (await project.api.getOrUndefined<KubernetesObject>(address))!.data as Record<string, string>;
   };
   const retired = async (place = namespace) =>
     JSON.parse((await configMap(LEDGER, place)).retired!) as Record<string, number>;
-  /** As whoever flashes records it. */
-  const flash = async (name: string, generation: number) => {
-    const address = { apiVersion: "v1", kind: "Secret", metadata: { namespace, name: `${name}-device` } };
-    const secret = await project.api.getOrUndefined<KubernetesObject>(address);
-    const digest = secret!.metadata.annotations![CONFIG_DIGEST_ANNOTATION]!;
-    const leases = new BoardLeases(project.api, { cluster: namespace, namespace, class: "node" });
-    const mac = "24:0a:c4:00:00:01";
-    await leases.claim(name, mac);
-    await leases.record(name, mac, { config: { digest, generation }, flashedBy: "test" });
-  };
-
   beforeAll(async () => {
     project = await TestProject.create();
     namespace = project.id;
@@ -180,40 +179,12 @@ describe.skipIf(!there)("the life of a device's credentials at a real Mosquitto"
   });
 
   it("are renewed without losing a message that was acknowledged, the old ones taken until the board is flashed", async () => {
-    const broker = brokers.password;
-    const seen = new Set<string>();
-    const observer = await broker.connect({ ...observers.password, clientId: "observer" });
-    observer.on("message", (_topic, payload) => void seen.add(payload.toString()));
-    await observer.subscribeAsync("site/a/#", { qos: 1 });
-    const board = new Board(broker, known.a!);
-    passworded.a = { credentials: { generation: 2 } };
-    await declare();
-    expect((await project.preview()).map(shortly).sort()).toEqual([
-      `update Broker ${namespace}`,
-      `update Credentials ${namespace}`,
-      `update Device ${namespace}/a`,
-    ]);
-    await project.up();
-    await reload();
-    const renewed = await login("a");
-    expect(renewed.username).toBe("a.g2");
-    expect([await lets(broker, known.a!), await lets(broker, renewed)]).toEqual([true, true]);
-    await board.restartWith(renewed);
-    expect(await project.preview()).toEqual([]);
-    // Only now that it was flashed the next update ends the old ones.
-    await flash("a", 2);
-    expect(await project.up()).toEqual({ update: 2 });
-    await reload();
-    expect([await lets(broker, known.a!), await lets(broker, renewed)]).toEqual([false, true]);
-    await board.sentMore(20);
-    await board.stop();
-    await observer.unsubscribeAsync("nothing");
-    await observer.endAsync();
-    expect(board.acknowledged.length).toBeGreaterThan(40);
-    expect(board.acknowledged.filter((message) => !seen.has(message))).toEqual([]);
-    // What was known of the board may be lost: what was ended stays ended.
-    await project.kubectl("-n", namespace, "delete", "lease", "a-board");
-    expect(await project.preview()).toEqual([]);
+    await rotateWithoutLoss(passwordFleet(), "a");
+    expect((await login("a")).username).toBe("a.g2");
+  });
+
+  it("let nothing more come by a subscription of before that the device may not have any longer", async () => {
+    await losesOldSubscriptions(passwordFleet(), "b", { before: "north", after: "south" });
   });
 
   it("end within a second where the device is deleted or disabled", async () => {
@@ -282,7 +253,13 @@ describe.skipIf(!there)("the life of a device's credentials at a real Mosquitto"
 
   it("give the rights that the model says, to each generation and each kind, and none to what is revoked", async () => {
     const rights = (original: string) =>
-      deviceRights("site", { original, className: "node", groups: [], commands: true, broadcasts: true });
+      deviceRights("site", {
+        original,
+        className: "node",
+        groups: ["north"],
+        commands: true,
+        broadcasts: true,
+      });
     const principal = (name: string, credential: IClientOptions, may: Principal["rights"]) =>
       ({ name, login: credential as Principal["login"], rights: may }) satisfies Principal;
     const byPassword = [
@@ -395,70 +372,3 @@ describe.skipIf(!there)("the life of a device's credentials at a real Mosquitto"
     expect((await kubectl("get", "secrets")).stderr).toContain("Forbidden");
   });
 });
-
-/** As a firmware does: publishes, connects again when it is cut off, and repeats what was not acknowledged. */
-class Board {
-  readonly acknowledged: string[] = [];
-  readonly #broker: Mosquitto;
-  #credential: IClientOptions;
-  #restart = false;
-  #stopped = false;
-  readonly #life: Promise<void>;
-
-  constructor(broker: Mosquitto, credential: IClientOptions) {
-    this.#broker = broker;
-    this.#credential = credential;
-    this.#life = this.#live();
-  }
-
-  /** Flashed with another credential: it goes off in the midst of things, and comes back under the same client id. */
-  async restartWith(credential: IClientOptions): Promise<void> {
-    this.#credential = credential;
-    this.#restart = true;
-    await this.sentMore(20);
-  }
-
-  async sentMore(count: number): Promise<void> {
-    const until = this.acknowledged.length + count;
-    while (this.acknowledged.length < until) await sleep(10);
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#life;
-  }
-
-  async #live(): Promise<void> {
-    let client = await this.#connect();
-    for (let count = 0; !this.#stopped; count++) {
-      while (!(await this.#publish(client, String(count)))) {
-        await client.endAsync(true).catch(() => undefined);
-        client = await this.#connect();
-      }
-      this.acknowledged.push(String(count));
-      await sleep(20);
-    }
-    await client.endAsync();
-  }
-
-  async #publish(client: MqttClient, message: string): Promise<boolean> {
-    if (this.#restart || !client.connected) {
-      this.#restart = false;
-      return false;
-    }
-    return client.publishAsync("site/a/state", message, { qos: 1 }).then(
-      () => true,
-      () => false,
-    );
-  }
-
-  async #connect(): Promise<MqttClient> {
-    for (;;) {
-      const client = await this.#broker
-        .connect({ ...this.#credential, clientId: "a" })
-        .catch(() => undefined);
-      if (client) return client.on("error", () => undefined);
-      await sleep(50);
-    }
-  }
-}

@@ -3,7 +3,15 @@ import { join } from "node:path";
 import type { MqttClient } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { passwordLine } from "../../builders/mosquitto/password-file.ts";
-import { brokerDevices, brokerManifests, type Login, OBSERVER, principals, TOPICS } from "./broker-fleet.ts";
+import {
+  brokerDevices,
+  brokerManifests,
+  changed,
+  type Login,
+  OBSERVER,
+  principals,
+  TOPICS,
+} from "./broker-fleet.ts";
 import { accessMatrix, expectedCells, observedCells } from "./broker-matrix.ts";
 import {
   findDynsecPlugin,
@@ -13,6 +21,13 @@ import {
   Mosquitto,
   type Tls,
 } from "./mosquitto.ts";
+import {
+  cutOffAfter,
+  type FleetAtBroker,
+  lets as letsIn,
+  losesOldSubscriptions,
+  rotateWithoutLoss,
+} from "./rotation.ts";
 import { TestProject } from "./test-project.ts";
 
 const there = (await findMosquitto()) !== undefined && (await findDynsecPlugin()) !== undefined;
@@ -22,8 +37,8 @@ if (!there) {
   );
 }
 
-/** What g is once it was renewed: generations only go up. */
-const RENEWED = { credentials: { generation: 2 } };
+/** What g is once it was renewed twice: generations only go up. */
+const RENEWED = { credentials: { generation: 3 } };
 const ADMIN: Login = { username: "boss", password: randomBytes(9).toString("hex") };
 
 /** What the plugin begins with: an administrator as `mosquitto_ctrl dynsec init` makes one, and others' users. */
@@ -89,11 +104,17 @@ describe.skipIf(!there)("access to a Mosquitto that takes its users live", () =>
     const secret = await text(`${name}-device`);
     return { username: secret.MQTT_USERNAME!, password: secret.MQTT_PASSWORD! };
   };
-  const lets = async (credential: Login) => {
-    const client = await broker.connect(credential).catch(() => undefined);
-    await client?.endAsync();
-    return client !== undefined;
-  };
+  const lets = (credential: Login) => letsIn(broker, "any", credential);
+  /** The fleet without what was changed in the test before. */
+  const atBroker = (devices = brokerDevices()): FleetAtBroker => ({
+    project,
+    namespace,
+    broker,
+    observer: { ...OBSERVER, clientId: OBSERVER.username },
+    login,
+    declare: (name, change) => project.manifests(manifests(changed(devices, name, change))),
+    update: () => project.up(),
+  });
   /** Commands that the broker was given since. */
   const commandsSince = (log: number) => broker.log.slice(log).match(/dynsec: .*/g) ?? [];
   const command = async (...commands: object[]) => {
@@ -219,20 +240,36 @@ describe.skipIf(!there)("access to a Mosquitto that takes its users live", () =>
     await client.endAsync();
   });
 
-  it("takes the credentials of a new generation and of the one before, until the manifest says otherwise", async () => {
-    const others = brokerDevices().filter(({ metadata }) => metadata.name !== "c");
-    const withG = (credentials: object) =>
-      others.map((each) =>
-        each.metadata.name === "g" ? { ...each, spec: { ...each.spec, credentials } } : each,
-      );
-    await project.manifests(manifests(withG({ generation: 2 })));
-    await project.up();
+  const withoutC = brokerDevices().filter(({ metadata }) => metadata.name !== "c");
+
+  it("renews credentials without losing a message that was acknowledged, the old ones taken until the board is flashed", async () => {
+    await rotateWithoutLoss(atBroker(withoutC), "g");
+  });
+
+  it("ends old credentials at once where the manifest says so", async () => {
+    const before = await login("g");
+    const { declare, update } = atBroker(withoutC);
+    await declare("g", { spec: RENEWED });
+    await update();
     const renewed = await login("g");
-    expect(renewed.username).toBe("g.g2");
-    expect([await lets(known.g!), await lets(renewed)]).toEqual([true, true]);
-    await project.manifests(manifests(withG({ generation: 2, keepPrevious: false })));
+    expect([await lets(before), await lets(renewed)]).toEqual([true, true]);
+    await declare("g", { spec: { credentials: { ...RENEWED.credentials, keepPrevious: false } } });
+    await update();
+    expect([await lets(before), await lets(renewed)]).toEqual([false, true]);
+  });
+
+  it("cuts off within a second who is revoked", async () => {
+    const others = brokerDevices(RENEWED).filter(({ metadata }) => metadata.name !== "c");
+    const before = broker.log.length;
+    const isThere = async () => !/deleteClient \| username=b\b/.test(broker.log.slice(before));
+    expect(await cutOffAfter(atBroker(others), "b", isThere)).toBeLessThan(1000);
+    await project.manifests(manifests(brokerDevices(RENEWED)));
     await project.up();
-    expect([await lets(known.g!), await lets(renewed)]).toEqual([false, true]);
+    expect((await login("b")).username).toBe("b.g2");
+  });
+
+  it("lets nothing more come by a subscription of before that the device may not have any longer", async () => {
+    await losesOldSubscriptions(atBroker(brokerDevices(RENEWED)), "b", { before: "south", after: "north" });
   });
 
   it("refuses a name that somebody else has there, and an administrator that the broker does not know", async () => {

@@ -6,7 +6,7 @@ import { access, mkdir, writeFile } from "node:fs/promises";
 import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
-import { HASHING_ALGORITHM, passwordHash, SALT_BYTES } from "../../builders/rabbitmq/password-hash.ts";
+import { HASHING, passwordHash, SALT_BYTES } from "../../builders/rabbitmq/password-hash.ts";
 import type { Login } from "./broker-fleet.ts";
 import type { TestBroker } from "./broker-matrix.ts";
 import { freePort, type Tls } from "./mosquitto.ts";
@@ -152,7 +152,7 @@ function administrator({ username, password }: Login): string {
   const hash = passwordHash(password, randomBytes(SALT_BYTES));
   const tags = ["administrator"];
   return JSON.stringify({
-    users: [{ name: username, password_hash: hash, hashing_algorithm: HASHING_ALGORITHM, tags, limits: {} }],
+    users: [{ name: username, password_hash: hash, hashing_algorithm: HASHING.sha256, tags, limits: {} }],
     permissions: [{ user: username, vhost: "/", configure: ".*", write: ".*", read: ".*" }],
   });
 }

@@ -1,15 +1,32 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { brokerDevices, brokerManifests, type Login, OBSERVER, principals, TOPICS } from "../broker-fleet.ts";
+import {
+  brokerDevices,
+  brokerManifests,
+  changed,
+  type Login,
+  OBSERVER,
+  principals,
+  TOPICS,
+} from "../broker-fleet.ts";
 import { accessMatrix } from "../broker-matrix.ts";
 import { loopbackCertificate, type Tls } from "../mosquitto.ts";
 import { findRabbitmq, Rabbitmq } from "../rabbitmq.ts";
+import {
+  cutOffAfter,
+  type FleetAtBroker,
+  lets as letsIn,
+  losesOldSubscriptions,
+  rotateWithoutLoss,
+} from "../rotation.ts";
 import { TestProject } from "../test-project.ts";
 
 const there = (await findRabbitmq()) !== undefined;
 if (!there) console.warn('No RabbitMQ here: install your system\'s package "rabbitmq-server".');
 
+/** What g is once it was renewed: generations only go up. */
+const RENEWED = { credentials: { generation: 2 } };
 const ADMIN: Login = { username: "boss", password: randomBytes(9).toString("hex") };
 
 interface User {
@@ -41,13 +58,22 @@ describe.skipIf(!there)("access to a RabbitMQ", () => {
     return Object.fromEntries(Object.entries(secret).map(([key, value]) => [key, value.toString()]));
   };
   const users = async () => (await broker.api<User[]>("GET", "/api/users")).map(({ name }) => name).sort();
-  const lets = async (credential: Login, clientId: string) => {
-    const client = await broker.connect({ ...credential, clientId }).catch(() => undefined);
-    client?.on("error", () => undefined);
-    if (!client) return false;
-    await client.endAsync();
-    return true;
+  const lets = (credential: Login, name: string) => letsIn(broker, name, credential);
+  const login = async (name: string): Promise<Login> => {
+    const secret = await text(`${name}-device`);
+    return { username: secret.MQTT_USERNAME!, password: secret.MQTT_PASSWORD! };
   };
+  const atBroker = (devices = brokerDevices(RENEWED)): FleetAtBroker => ({
+    project,
+    namespace,
+    broker,
+    observer: { ...OBSERVER, clientId: OBSERVER.username },
+    login,
+    declare: (name, change) => project.manifests(manifests(changed(devices, name, change))),
+    update: () => project.up(),
+  });
+  const queues = async () =>
+    (await broker.api<{ name: string }[]>("GET", "/api/queues")).map(({ name }) => name);
   const OURS = ["a", "application_home", "b", "c", "g", "m", "reader_recorder"];
 
   beforeAll(async () => {
@@ -58,8 +84,7 @@ describe.skipIf(!there)("access to a RabbitMQ", () => {
     await project.manifests(manifests(brokerDevices(), { mechanism: "definitions" }));
     await project.up();
     for (const name of ["a", "b", "c", "m", "g"]) {
-      const secret = await text(`${name}-device`);
-      known[name] = { username: secret.MQTT_USERNAME!, password: secret.MQTT_PASSWORD! };
+      known[name] = await login(name);
     }
     const { "definitions.json": definitions } = await text(`${namespace}-broker-1`);
     broker = await Rabbitmq.start(join(project.folder, "broker"), tls, ADMIN, {
@@ -164,12 +189,34 @@ describe.skipIf(!there)("access to a RabbitMQ", () => {
     await broker.api("DELETE", "/api/vhosts/other");
   });
 
+  it("renews credentials without losing a message that was acknowledged, the old ones taken until the board is flashed", async () => {
+    const withoutC = brokerDevices().filter(({ metadata }) => metadata.name !== "c");
+    await rotateWithoutLoss(atBroker(withoutC), "g");
+  });
+
+  it("cuts off within a second who is revoked, and keeps nothing that waits for it", async () => {
+    const session = await broker.connect({ ...(await login("b")), clientId: "b", clean: false });
+    await session.subscribeAsync("site/b/#", { qos: 1 });
+    await session.endAsync();
+    expect(await queues()).toContain("mqtt-subscription-bqos1");
+    const isThere = async () => (await users()).includes("b");
+    expect(await cutOffAfter(atBroker(), "b", isThere)).toBeLessThan(1000);
+    expect(await queues()).not.toContain("mqtt-subscription-bqos1");
+    await project.manifests(manifests(brokerDevices(RENEWED)));
+    await project.up();
+    expect((await login("b")).username).toBe("b.g2");
+  });
+
+  it("lets nothing more come by a subscription of before that the device may not have any longer", async () => {
+    await losesOldSubscriptions(atBroker(), "b", { before: "south", after: "north" });
+  });
+
   it("refuses a name that somebody else has there, and an administrator that RabbitMQ does not know", async () => {
     const device = { ...brokerDevices()[0]!, metadata: { name: "theirs", labels: {} } };
-    await project.manifests(manifests([...brokerDevices(), device]));
+    await project.manifests(manifests([...brokerDevices(RENEWED), device]));
     const foreign = await project.pulumi("up", "--yes", "--skip-preview");
     expect(foreign.stdout + foreign.stderr).toMatch(/under names of this fleet that it did not make: theirs/);
-    await project.manifests(manifests(brokerDevices()));
+    await project.manifests(manifests(brokerDevices(RENEWED)));
     await project.mustPulumi("config", "set", "--secret", "brokerAdmin", "wrong-administrator");
     const refused = await project.pulumi("up", "--yes", "--skip-preview");
     expect(refused.stdout + refused.stderr).toMatch(/does not know the administrator "boss"/);
@@ -181,13 +228,13 @@ describe.skipIf(!there)("access to a RabbitMQ", () => {
   it("makes a virtual host that is not there, moves to it, and takes it away when it leaves", async () => {
     const vhosts = async () =>
       (await broker.api<{ name: string }[]>("GET", "/api/vhosts")).map(({ name }) => name).sort();
-    await project.manifests(manifests(brokerDevices(), { ...live(), vhost: "site/one" }));
+    await project.manifests(manifests(brokerDevices(RENEWED), { ...live(), vhost: "site/one" }));
     await project.up();
     expect(await vhosts()).toEqual(["/", "site/one"]);
     const permissions = await broker.api<{ vhost: string }[]>("GET", "/api/users/a/permissions");
     expect(permissions.map(({ vhost }) => vhost)).toEqual(["site/one"]);
     const external = { broker: { kind: "external", host: "mqtt.example" }, readers: [], applications: [] };
-    await project.manifests(brokerManifests(namespace, external, brokerDevices()));
+    await project.manifests(brokerManifests(namespace, external, brokerDevices(RENEWED)));
     await project.up();
     expect(await users()).toEqual(["boss", "observer", "theirs"]);
     expect(await vhosts()).toEqual(["/"]);
