@@ -12,8 +12,11 @@ import "reflect-metadata";
 export interface BrokerFiles {
   passwordfile: string;
   aclfile: string;
-  /** PEM; with these it lets nobody in who has no certificate, and takes its common name for the user's. */
-  certificates?: { authority: string; revoked: string };
+  /**
+   * PEM; with these it lets nobody in who has no certificate. Its common name is the user's, unless everybody has to say
+   * a name and a password besides.
+   */
+  certificates?: { authority: string; revoked: string; andPassword?: boolean };
 }
 
 export interface Tls {
@@ -119,7 +122,7 @@ export class Mosquitto {
       cafile: join(folder, "authority.pem"),
       crlfile: join(folder, "revoked.pem"),
       require_certificate: "true",
-      use_identity_as_username: "true",
+      use_identity_as_username: String(!certificates.andPassword),
     };
     return Mosquitto.#launch(folder, port, tls, { ...config, ...byCertificate }, false);
   }

@@ -180,7 +180,7 @@ describe.skipIf(!there)("the native firmware and a Mosquitto with TLS", () => {
     ).toBe(true);
     await observer.endAsync(true);
     observer = late;
-    expect(broker.log).toMatch(/New client connected from .* as fern-01 \(p2, c1, k60, u'fern-01\.g1'\)/);
+    expect(broker.log).toMatch(/New client connected from .* as fern-01 \(p2, c0, k60, u'fern-01\.g1'\)/);
   });
 
   it("measures at the interval of its settings, and leaves out what is switched off", async () => {

@@ -19,12 +19,15 @@ std::vector<std::string> lines(const std::string &text) {
 std::string problemOf(const Broker &broker) {
   if (broker.host.empty()) return "it names no MQTT broker (mqtt/host)";
   if (broker.topic.empty()) return "it has no topic (mqtt/topic)";
-  if (broker.username.empty() || broker.password.empty()) return "it has no MQTT credential (mqtt/username, password)";
+  if (broker.username.empty()) return "it has no MQTT user (mqtt/username)";
   if (broker.tls && broker.identity.ca.empty()) {
     return "it has no CA for the broker (mqtt/ca), and without one nothing is sent";
   }
   if (broker.identity.certificate.empty() != broker.identity.key.empty()) {
     return "its client certificate is not whole (mqtt/cert, mqtt/key)";
+  }
+  if (broker.identity.certificate.empty() ? broker.password.empty() : !broker.tls) {
+    return "it has no MQTT credential (mqtt/password, or with TLS mqtt/cert and key)";
   }
   return "";
 }

@@ -26,7 +26,7 @@ Device::Device(Board &board, const Boot &boot, const std::vector<SensorEntry> &s
     : board_(board), identity_(boot.identity), firmwareVersion_(std::move(firmwareVersion)), settings_(boot.contents),
       broker_(readBroker(settings_)), sensors_(board, settings_, sensors), tls_(tlsFor(broker_, board)),
       client_(board, tls_ ? static_cast<Stream &>(*tls_) : board.network()) {
-  client_.received = [this](const Message &message) { obey(message); };
+  client_.received = [this](const Message &message) { take(message); };
   client_.refused = [this](const std::string &filter) { say(board_, "the broker does not let it read " + filter); };
   if (!identity_.isKnown()) {
     state_ = State::unconfigured;  // the report of the start says so
@@ -106,14 +106,22 @@ void Device::wait() {
   state_ = State::waiting;
 }
 
-void Device::obey(const Message &message) {
+void Device::take(const Message &message) {
   const std::string command = commandOf(message.topic, broker_.filters).substr(0, kLongestCommand);
-  if (command.empty()) return;
-  if (message.retained) {
+  // A command is acknowledged when it is done, so that none is lost with the connection or the power. But what may end
+  // this life first: delivered again, it would end the next one too. (The lamp of a still draws a weak supply down.)
+  const bool mayEndLife = command == "restart" || command == "still";
+  if (mayEndLife) client_.acknowledge(message);
+  if (message.retained && !command.empty()) {
     // else a retained "restart" would restart the device for ever
     say(board_, "passed over a retained command " + command);
-    return;
+  } else if (!command.empty()) {
+    obey(command);
   }
+  if (!mayEndLife) client_.acknowledge(message);
+}
+
+void Device::obey(const std::string &command) {
   say(board_, "command " + command);
   const std::string problem = carryOut(command);
   const std::string outcome = problem.empty() ? "\"ok\":true" : "\"error\":" + jsonString(problem);
@@ -141,7 +149,7 @@ std::string Device::publishStill() {
   std::vector<uint8_t> jpeg;
   const std::string problem = board_.takeStill(settings_, jpeg);
   if (!problem.empty()) return problem;
-  const bool sent = client_.publish(valueTopic(broker_.topic, "still"), jpeg.data(), jpeg.size(), false);
+  const bool sent = client_.publishOnce(valueTopic(broker_.topic, "still"), jpeg.data(), jpeg.size());
   return sent ? "" : "the still could not be sent";
 }
 

@@ -32,7 +32,8 @@ class Device {
   void connected();
   void lost(const std::string &why);
   void wait();
-  void obey(const Message &message);
+  void take(const Message &message);
+  void obey(const std::string &command);
   /// @return what went wrong, or an empty text
   std::string carryOut(const std::string &command);
   std::string publishStill();

@@ -4,7 +4,6 @@ namespace edgeflock {
 namespace {
 
 constexpr uint32_t kPatience = 10000;  // milliseconds that the broker has to answer or to take what is sent
-constexpr uint16_t kSubscribeId = 1;   // there is one subscription a connection
 
 std::string connackProblem(uint8_t code) {
   switch (code) {
@@ -28,6 +27,9 @@ std::string MqttClient::open(const std::string &host, uint16_t port, const Conne
     problem = "the connection broke while logging in";
   } else {
     problem = awaitConnack();
+  }
+  for (const Unacknowledged &message : unacknowledged_) {
+    if (problem.empty() && !send(message, true)) problem = "the connection broke while logging in";
   }
   if (!problem.empty()) stream_.close();
   return problem;
@@ -62,8 +64,20 @@ bool MqttClient::subscribe(const std::vector<std::string> &filters) {
   return filters.empty() || send(encodeSubscribe(kSubscribeId, filters));
 }
 
-bool MqttClient::publish(const std::string &topic, const uint8_t *payload, size_t size, bool retained) {
-  return send(encodePublishHeader(topic, size, retained)) && send(payload, size);
+bool MqttClient::publish(const std::string &topic, const std::string &payload, bool retained) {
+  if (unacknowledged_.size() >= kMostUnacknowledged) return false;
+  unacknowledged_.push_back({nextId_, topic, payload, retained});
+  nextId_ = nextId_ == UINT16_MAX ? kFirstId : static_cast<uint16_t>(nextId_ + 1);
+  return send(unacknowledged_.back(), false);
+}
+
+bool MqttClient::publishOnce(const std::string &topic, const uint8_t *payload, size_t size) {
+  return send(encodePublishHeader(topic, size, {})) && send(payload, size);
+}
+
+bool MqttClient::send(const Unacknowledged &message, bool again) {
+  const std::string &payload = message.payload;
+  return send(encodePublishHeader(message.topic, payload.size(), {message.retained, message.id, again}) + payload);
 }
 
 std::string MqttClient::poll() {
@@ -71,7 +85,9 @@ std::string MqttClient::poll() {
   for (;;) {
     const int count = stream_.read(bytes, sizeof bytes);
     if (count < 0) return "the connection broke";
-    if (count == 0) return keepAlive();
+    if (count == 0) {
+      return unacknowledged_.size() < kMostUnacknowledged ? keepAlive() : "the broker acknowledges nothing any more";
+    }
     lastHeard_ = board_.milliseconds();
     pinged_ = false;
     for (size_t at = 0; at < static_cast<size_t>(count);) {
@@ -86,20 +102,38 @@ std::string MqttClient::poll() {
 }
 
 std::string MqttClient::take(const Packet &packet) {
-  if (packet.dropped) return "";
-  if (packet.type == static_cast<uint8_t>(PacketType::publish)) {
-    Message message;
-    if (!decodePublish(packet, message)) return "the broker sent a damaged message";
-    if (received) received(message);
-  } else if (packet.type == static_cast<uint8_t>(PacketType::suback)) {
-    uint16_t id = 0;
-    std::vector<uint8_t> codes;
-    if (!decodeSuback(packet, id, codes) || id != kSubscribeId || codes.size() != filters_.size()) {
-      return "the broker sent a damaged answer";
-    }
-    for (size_t at = 0; at < codes.size(); at++) {
-      if (codes[at] >= 0x80 && refused) refused(filters_[at]);
-    }
+  if (packet.type == static_cast<uint8_t>(PacketType::publish)) return takeMessage(packet);
+  if (packet.type == static_cast<uint8_t>(PacketType::suback)) return takeSuback(packet);
+  uint16_t id = 0;
+  if (packet.type != static_cast<uint8_t>(PacketType::puback)) return "";
+  if (!decodePuback(packet, id)) return "the broker sent a damaged answer";
+  for (auto each = unacknowledged_.begin(); each != unacknowledged_.end(); ++each) {
+    if (each->id != id) continue;
+    unacknowledged_.erase(each);
+    break;
+  }
+  return "";
+}
+
+std::string MqttClient::takeMessage(const Packet &packet) {
+  Message message;
+  if (!decodePublish(packet, message)) return packet.cut ? "" : "the broker sent a damaged message";
+  if (packet.cut) {
+    acknowledge(message);  // else it would come again for ever
+  } else if (received) {
+    received(message);
+  }
+  return "";
+}
+
+std::string MqttClient::takeSuback(const Packet &packet) {
+  uint16_t id = 0;
+  std::vector<uint8_t> codes;
+  if (!decodeSuback(packet, id, codes) || id != kSubscribeId || codes.size() != filters_.size()) {
+    return "the broker sent a damaged answer";
+  }
+  for (size_t at = 0; at < codes.size(); at++) {
+    if (codes[at] >= 0x80 && refused) refused(filters_[at]);
   }
   return "";
 }

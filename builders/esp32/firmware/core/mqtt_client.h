@@ -1,6 +1,8 @@
-// One connection to a broker: opens it, keeps it alive, sends and receives. Portable.
+// One connection to a broker after the other, and what outlives each: messages that the broker has not acknowledged.
+// Portable.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,10 +20,12 @@ class MqttClient {
   std::string open(const std::string &host, uint16_t port, const ConnectOptions &options);
   /// Whether each filter was taken comes later, as a call of `refused`.
   bool subscribe(const std::vector<std::string> &filters);
-  bool publish(const std::string &topic, const uint8_t *payload, size_t size, bool retained);
-  bool publish(const std::string &topic, const std::string &payload, bool retained) {
-    return publish(topic, reinterpret_cast<const uint8_t *>(payload.data()), payload.size(), retained);
-  }
+  /// Sends it, and once more with each new connection until the broker acknowledges it (QoS 1).
+  bool publish(const std::string &topic, const std::string &payload, bool retained);
+  /// For what is too large to be kept: it is sent once, and may be lost with the connection (QoS 0).
+  bool publishOnce(const std::string &topic, const uint8_t *payload, size_t size);
+  /// Tells the broker that this message need not be delivered again.
+  bool acknowledge(const Message &message) { return message.id == 0 || send(encodePuback(message.id)); }
   /// Takes what has come, without waiting for more. @return why the connection is gone, or an empty text
   std::string poll();
   /// Says goodbye, so that the broker does not publish the will.
@@ -29,22 +33,35 @@ class MqttClient {
   /// Without goodbye: the connection is of no more use.
   void drop() { stream_.close(); }
 
+  /// To be acknowledged, when it is dealt with.
   std::function<void(const Message &)> received;
   std::function<void(const std::string &filter)> refused;
 
  private:
+  struct Unacknowledged {
+    uint16_t id;
+    std::string topic;
+    std::string payload;
+    bool retained;
+  };
+
+  bool send(const Unacknowledged &message, bool again);
   bool send(const uint8_t *bytes, size_t length);
   bool send(const std::string &bytes) {
     return !bytes.empty() && send(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size());
   }
   std::string awaitConnack();
   std::string take(const Packet &packet);
+  std::string takeMessage(const Packet &packet);
+  std::string takeSuback(const Packet &packet);
   std::string keepAlive();
 
   Board &board_;
   Stream &stream_;
   PacketReader reader_{kLongestPacket};
   std::vector<std::string> filters_;
+  std::deque<Unacknowledged> unacknowledged_;
+  uint16_t nextId_ = kFirstId;
   uint64_t lastSent_ = 0;
   uint64_t lastHeard_ = 0;
   uint32_t keepAlive_ = 0;  ///< milliseconds
@@ -52,6 +69,10 @@ class MqttClient {
 
   /// Commands are short.
   static constexpr size_t kLongestPacket = 16384;
+  static constexpr uint16_t kSubscribeId = 1;  ///< there is one subscription a connection
+  static constexpr uint16_t kFirstId = 2;
+  /// Each is a few dozen bytes; a broker that lags further behind is of no use.
+  static constexpr size_t kMostUnacknowledged = 64;
 };
 
 }  // namespace edgeflock

@@ -7,6 +7,7 @@ namespace {
 
 constexpr size_t kLongestText = 65535;
 constexpr size_t kLongestRemaining = 268435455;
+constexpr unsigned kRetain = 0x01, kQos1 = 0x02, kQos2 = 0x04, kAgain = 0x08;  // flags of a message
 
 void appendU16(std::string &out, size_t value) {
   out += static_cast<char>(value >> 8);
@@ -38,25 +39,33 @@ size_t readU16At(const std::string &body, size_t at) {
 }  // namespace
 
 std::string encodeConnect(const ConnectOptions &options) {
-  constexpr unsigned kCleanSession = 0x02, kWill = 0x04, kWillQos1 = 0x08, kWillRetain = 0x20, kPassword = 0x40,
-                     kUsername = 0x80;
+  constexpr unsigned kWill = 0x04, kWillQos1 = 0x08, kWillRetain = 0x20, kPassword = 0x40, kUsername = 0x80;
   std::string body;
   appendText(body, "MQTT");
   body += '\x04';
-  body += static_cast<char>(kCleanSession | kWill | kWillQos1 | kWillRetain | kPassword | kUsername);
+  const bool hasPassword = !options.password.empty();
+  body += static_cast<char>(kWill | kWillQos1 | kWillRetain | kUsername | (hasPassword ? kPassword : 0));
   appendU16(body, options.keepAlive);
-  for (const std::string *text : {&options.clientId, &options.willTopic, &options.willMessage, &options.username,
-                                  &options.password}) {
+  for (const std::string *text : {&options.clientId, &options.willTopic, &options.willMessage, &options.username}) {
     if (!appendText(body, *text)) return "";
   }
+  if (hasPassword && !appendText(body, options.password)) return "";
   return fixedHeader(PacketType::connect, 0, body.size()) + body;
 }
 
-std::string encodePublishHeader(const std::string &topic, size_t payloadSize, bool retained) {
+std::string encodePublishHeader(const std::string &topic, size_t payloadSize, const PublishOptions &options) {
   std::string variable;
   if (topic.empty() || !appendText(variable, topic)) return "";
+  if (options.id != 0) appendU16(variable, options.id);
   if (payloadSize > kLongestRemaining - variable.size()) return "";
-  return fixedHeader(PacketType::publish, retained ? 1 : 0, variable.size() + payloadSize) + variable;
+  const unsigned flags = (options.retained ? kRetain : 0) | (options.id != 0 ? kQos1 : 0) | (options.again ? kAgain : 0);
+  return fixedHeader(PacketType::publish, flags, variable.size() + payloadSize) + variable;
+}
+
+std::string encodePuback(uint16_t id) {
+  std::string body;
+  appendU16(body, id);
+  return fixedHeader(PacketType::puback, 0, body.size()) + body;
 }
 
 std::string encodeSubscribe(uint16_t id, const std::vector<std::string> &filters) {
@@ -64,7 +73,7 @@ std::string encodeSubscribe(uint16_t id, const std::vector<std::string> &filters
   appendU16(body, id);
   for (const std::string &filter : filters) {
     if (filter.empty() || !appendText(body, filter)) return "";
-    body += '\0';
+    body += '\1';
   }
   return filters.empty() ? "" : fixedHeader(PacketType::subscribe, 2, body.size()) + body;
 }
@@ -88,7 +97,7 @@ size_t PacketReader::feed(const uint8_t *bytes, size_t length) {
       remaining_ |= static_cast<size_t>(bytes[at] & 0x7F) << shift_;
       shift_ += 7;
       if ((bytes[at] & 0x80) == 0) {
-        packet_.dropped = remaining_ > limit_;
+        packet_.cut = remaining_ > limit_;
         state_ = remaining_ == 0 ? State::whole : State::body;
       } else if (shift_ > 21) {
         state_ = State::failed;  // a length has at most four bytes
@@ -96,7 +105,8 @@ size_t PacketReader::feed(const uint8_t *bytes, size_t length) {
       at++;
     } else {
       const size_t taken = std::min(remaining_, length - at);
-      if (!packet_.dropped) packet_.body.append(reinterpret_cast<const char *>(bytes + at), taken);
+      const size_t kept = std::min(taken, limit_ - packet_.body.size());
+      packet_.body.append(reinterpret_cast<const char *>(bytes + at), kept);
       remaining_ -= taken;
       at += taken;
       if (remaining_ == 0) state_ = State::whole;
@@ -114,12 +124,15 @@ bool PacketReader::take(Packet &packet) {
 
 bool decodePublish(const Packet &packet, Message &message) {
   const std::string &body = packet.body;
-  if ((packet.flags & 0x06) != 0 || body.size() < 2) return false;
+  if ((packet.flags & kQos2) != 0 || body.size() < 2) return false;
   const size_t topicSize = readU16At(body, 0);
-  if (topicSize == 0 || topicSize > body.size() - 2) return false;
+  const size_t idSize = (packet.flags & kQos1) != 0 ? 2 : 0;
+  if (topicSize == 0 || topicSize + idSize > body.size() - 2) return false;
   message.topic = body.substr(2, topicSize);
-  message.payload = body.substr(2 + topicSize);
-  message.retained = (packet.flags & 1) != 0;
+  message.id = idSize == 0 ? 0 : static_cast<uint16_t>(readU16At(body, 2 + topicSize));
+  if (idSize != 0 && message.id == 0) return false;
+  message.payload = body.substr(2 + topicSize + idSize);
+  message.retained = (packet.flags & kRetain) != 0;
   // a topic with a NUL or a wildcard is a protocol error (3.3.2.1)
   return message.topic.find_first_of(std::string("\0+#", 3)) == std::string::npos;
 }
@@ -127,6 +140,12 @@ bool decodePublish(const Packet &packet, Message &message) {
 bool decodeConnack(const Packet &packet, uint8_t &code) {
   if (packet.body.size() != 2) return false;
   code = static_cast<uint8_t>(packet.body[1]);
+  return true;
+}
+
+bool decodePuback(const Packet &packet, uint16_t &id) {
+  if (packet.body.size() != 2) return false;
+  id = static_cast<uint16_t>(readU16At(packet.body, 0));
   return true;
 }
 

@@ -1,5 +1,6 @@
 // Checks of the firmware's parts, one function a part. Prints how many there were; exits 1 with a line for each
 // that failed.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <random>
@@ -39,8 +40,40 @@ std::vector<Packet> readAll(const std::string &bytes, size_t limit, bool &failed
   return packets;
 }
 
-std::string publish(const std::string &topic, const std::string &payload, bool retained = false) {
-  return encodePublishHeader(topic, payload.size(), retained) + payload;
+std::string publish(const std::string &topic, const std::string &payload, bool retained = false, uint16_t id = 0) {
+  return encodePublishHeader(topic, payload.size(), {retained, id, false}) + payload;
+}
+
+/// As a broker answers: an acknowledgement of each message with QoS 1 in what a client sent.
+std::string acknowledgements(const std::string &sent) {
+  bool failed = false;
+  std::string answers;
+  Message message;
+  for (const Packet &packet : readAll(sent, 100000, failed)) {
+    const bool isMessage = packet.type == static_cast<uint8_t>(PacketType::publish);
+    if (isMessage && decodePublish(packet, message) && message.id != 0) answers += encodePuback(message.id);
+  }
+  return answers;
+}
+
+/// What stands at a topic among what a client sent.
+std::vector<Message> messagesAt(const std::string &sent, const std::string &topic, bool again = false) {
+  bool failed = false;
+  std::vector<Message> found;
+  Message message;
+  for (const Packet &packet : readAll(sent, 100000, failed)) {
+    const bool isMessage = packet.type == static_cast<uint8_t>(PacketType::publish);
+    const bool wasSent = (packet.flags & 0x08) != 0;
+    if (isMessage && decodePublish(packet, message) && message.topic == topic && wasSent == again) found.push_back(message);
+  }
+  return found;
+}
+
+bool sends(const std::string &sent, const std::string &topic, const std::string &payload) {
+  for (const Message &message : messagesAt(sent, topic)) {
+    if (message.payload.compare(0, payload.size(), payload) == 0) return true;
+  }
+  return false;
 }
 
 void packets() {
@@ -53,22 +86,30 @@ void packets() {
         "a message");
   check(decodePublish(read[1], message) && message.payload == long_ && message.retained, "a long, retained message");
   read = readAll(publish("a", long_) + publish("b", "short"), 100, failed);
-  check(read.size() == 2 && read[0].dropped && read[0].body.empty() && decodePublish(read[1], message) &&
+  check(read.size() == 2 && read[0].cut && read[0].body.size() == 100 && decodePublish(read[1], message) &&
             message.topic == "b", "what is too long is dropped, and the next is read");
-  check(encodePublishHeader("", 1, false).empty(), "no topic, no packet");
-  check(encodePublishHeader(std::string(70000, 'x'), 1, false).empty(), "a topic that is too long");
-  check(encodePublishHeader("a", 268435456, false).empty(), "a payload that is too long");
+  check(encodePublishHeader("", 1, {}).empty(), "no topic, no packet");
+  check(encodePublishHeader(std::string(70000, 'x'), 1, {}).empty(), "a topic that is too long");
+  check(encodePublishHeader("a", 268435456, {}).empty(), "a payload that is too long");
   check(encodeSubscribe(1, {}).empty() && encodeSubscribe(1, {""}).empty(), "no filter, no packet");
-  const std::string header = encodePublishHeader("abc", 200, true);
+  const std::string header = encodePublishHeader("abc", 200, {true, 0, false});
   check(header == std::string("\x31\xCD\x01\x00\x03" "abc", 8), "the bytes of a message's header");
+  read = readAll(publish("a", long_, false, 258), 100, failed);
+  check(read[0].flags == 2 && decodePublish(read[0], message) && message.id == 258, "the id of what is too long");
+  check(encodePublishHeader("a", 1, {false, 258, true}) == std::string("\x3A\x06\x00\x01" "a\x01\x02", 7),
+        "the bytes of a message that is sent again");
+  check(encodePuback(258) == std::string("\x40\x02\x01\x02", 4), "the bytes of an acknowledgement");
   ConnectOptions options;
   options.clientId = "d";
   options.username = "u";
   options.password = "p";
   options.willTopic = "t";
   options.willMessage = "w";
-  const std::string connect("\x10\x19\x00\x04MQTT\x04\xEE\x00\x3C\x00\x01" "d\x00\x01t\x00\x01w\x00\x01u\x00\x01p", 27);
+  const std::string connect("\x10\x19\x00\x04MQTT\x04\xEC\x00\x3C\x00\x01" "d\x00\x01t\x00\x01w\x00\x01u\x00\x01p", 27);
   check(encodeConnect(options) == connect, "the bytes of a connect with a will");
+  options.password.clear();
+  const std::string byCertificate("\x10\x16\x00\x04MQTT\x04\xAC\x00\x3C\x00\x01" "d\x00\x01t\x00\x01w\x00\x01u", 24);
+  check(encodeConnect(options) == byCertificate, "the bytes of a connect without a password");
   options.password = std::string(65536, 'x');
   check(encodeConnect(options).empty(), "a password that is too long");
 }
@@ -84,11 +125,14 @@ void damagedPackets() {
                                   std::string("\0\1#", 3), std::string("\0\2a\0", 4)}) {
     check(!decodePublish({3, 0, body, false}, message), "a damaged message");
   }
-  check(!decodePublish({3, 2, std::string("\0\1a", 3), false}, message), "a QoS that was not asked for");
+  check(!decodePublish({3, 4, std::string("\0\1a\0\1", 5), false}, message), "a QoS that was not asked for");
+  check(!decodePublish({3, 2, std::string("\0\1a\1", 4), false}, message), "an id that is cut off");
+  check(!decodePublish({3, 2, std::string("\0\1a\0\0", 5), false}, message), "an id that is none");
   uint8_t code = 0;
   uint16_t id = 0;
   std::vector<uint8_t> codes;
-  check(!decodeConnack({2, 0, "x", false}, code) && !decodeSuback({9, 0, "xx", false}, id, codes), "damaged answers");
+  check(!decodeConnack({2, 0, "x", false}, code) && !decodeSuback({9, 0, "xx", false}, id, codes) &&
+            !decodePuback({4, 0, "x", false}, id), "damaged answers");
 
   std::mt19937 random(1);  // noise of any kind must only be refused or read, never more
   for (int round = 0; round < 3000; round++) {
@@ -97,6 +141,7 @@ void damagedPackets() {
     for (const Packet &packet : readAll(noise, 64, failed)) {
       decodePublish(packet, message);
       decodeConnack(packet, code);
+      decodePuback(packet, id);
       decodeSuback(packet, id, codes);
     }
   }
@@ -311,13 +356,14 @@ void life() {
     board.sleep(10);
   }
   check(board.said("connected to broker:1883 without TLS as u"), "it connects");
-  check(board.stream.sent.find("s/d/$edgeflock{\"device\":\"d\",\"class\":\"c\",\"firmware\":\"9.9\",\"config\":"
-                               "\"0123456789abcdef\",\"gen\":2}") != std::string::npos, "it announces itself");
-  check(board.stream.sent.find("s/d/$stateready") != std::string::npos, "it is ready");
+  check(sends(board.stream.sent, "s/d/$edgeflock", "{\"device\":\"d\",\"class\":\"c\",\"firmware\":\"9.9\",\"config\":"
+                               "\"0123456789abcdef\",\"gen\":2}"), "it announces itself");
+  check(sends(board.stream.sent, "s/d/$state", "ready"), "it is ready");
   check(board.stream.sent.find(std::string("\0\12s/d/$state\0\4lost", 18)) != std::string::npos, "its last will");
   device.step();
-  check(board.stream.sent.find("s/d/sim20") != std::string::npos, "it measures");
-  check(board.stream.sent.find("s/d/sys/heap4096") != std::string::npos, "it measures several things");
+  check(sends(board.stream.sent, "s/d/sim", "20"), "it measures");
+  check(sends(board.stream.sent, "s/d/sys/heap", "4096"), "it measures several things");
+  board.stream.incoming += acknowledgements(board.stream.sent);
   check(board.stream.sent.find("s/d/off") == std::string::npos, "what is off is not measured");
 
   const auto hears = [&](const std::string &bytes) {
@@ -326,20 +372,30 @@ void life() {
     device.step();
     return board.stream.sent;
   };
-  check(hears(publish("s/d/command/still", "")).find("s/d/still\xD8\xD8") != std::string::npos, "a still");
-  check(hears(publish("s/_all/fly", "")).find("s/d/$reply{\"command\":\"fly\",\"error\":") != std::string::npos,
-        "an unknown command");
+  check(sends(hears(publish("s/d/command/still", "")), "s/d/still", "\xD8\xD8"), "a still");
+  check(sends(hears(publish("s/_all/fly", "")), "s/d/$reply", "{\"command\":\"fly\",\"error\":"), "an unknown command");
+  const auto endsWith = [](const std::string &text, const std::string &end) {
+    return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+  };
+  check(endsWith(hears(publish("s/_all/fly", "", false, 9)), encodePuback(9)), "a command is acknowledged when it is done");
+  check(hears(publish("s/d/command/still", "", false, 9)).find(encodePuback(9)) == 0, "a still before it is taken");
+  check(hears(publish("s/d/command/x", std::string(20000, 'x'), false, 9)) == encodePuback(9), "what is too long is not wanted again");
+  check(hears(publish("s/d/command/read", "", true, 9)) == encodePuback(9), "nor what is retained");
+  check(hears(publish("elsewhere/read", "", false, 9)) == encodePuback(9), "nor what is not for it");
   check(hears(publish("s/d/command/restart", "", true)).empty() && board.restarts == 0, "no retained restart");
   check(hears(publish("elsewhere/restart", "")).empty(), "what is not for it");
   check(hears(std::string("\x90\x04\0\1\x80\0", 6)).empty() && board.said("does not let it read s/d/command/#"),
         "a filter that is refused");
-  hears(publish("s/d/command/restart", ""));
-  check(board.restarts == 1 && !board.stream.isOpen, "a restart, after a goodbye");
+  const std::string last = hears(publish("s/d/command/restart", "", false, 9));
+  check(board.restarts == 1 && !board.stream.isOpen && last.find(encodePuback(9)) == 0, "a restart, acknowledged before");
 
   for (int turn = 0; turn < 10000 && !board.stream.isOpen; turn++) {
     device.step();
     board.sleep(10);
   }
+  const auto repeated = messagesAt(board.stream.sent, "s/d/$reply", true);
+  check(!repeated.empty() && repeated.back().payload == "{\"command\":\"restart\",\"ok\":true}", "what nobody acknowledged comes again");
+  check(messagesAt(board.stream.sent, "s/d/sim", true).empty(), "what was acknowledged does not");
   // nothing heard for longer than the keep-alive, though it asks
   const uint64_t before = board.now;
   for (int turn = 0; turn < 10000 && board.stream.isOpen; turn++) {
@@ -362,21 +418,53 @@ void life() {
   for (const std::string &line : board.lines) check(line.find("secret") == std::string::npos, "no secret on the console");
 }
 
+/// A broker that answers whether it is there, and acknowledges nothing.
+void withoutAcknowledgements() {
+  FakeBoard board;
+  const Boot boot = configured(false);
+  Device device(board, boot, kSensors, "1");
+  for (int turn = 0; turn < 100000 && !board.said("the broker acknowledges nothing any more"); turn++) {
+    if (board.stream.isOpen) board.stream.incoming += std::string("\xD0\0", 2);
+    device.step();
+    board.sleep(10);
+  }
+  check(board.said("the broker acknowledges nothing any more"), "it gives up a broker that acknowledges nothing");
+}
+
 void withoutConfiguration() {
   FakeBoard board;
   const Boot nobody;
   Device device(board, nobody, kSensors, "1");
   const Boot withoutTopic = configured(false, false), withoutCa = configured(true);
+  Boot halfACertificate = configured(true), byCertificateInClear = configured(false), withoutCredential = configured(true);
+  halfACertificate.contents.values.insert(halfACertificate.contents.values.end(), {text("mqtt", "ca", "x"), text("mqtt", "cert", "x")});
+  for (const auto &[key, value] : {std::pair{"cert", "x"}, std::pair{"key", "x"}}) {
+    byCertificateInClear.contents.values.push_back(text("mqtt", key, value));
+  }
+  withoutCredential.contents.values.push_back(text("mqtt", "ca", "x"));
+  for (auto &value : withoutCredential.contents.values) {
+    if (value.key == "password") value.key = "other";
+  }
   Device second(board, withoutTopic, kSensors, "1"), third(board, withoutCa, kSensors, "1");
+  Device fourth(board, halfACertificate, kSensors, "1"), fifth(board, byCertificateInClear, kSensors, "1");
+  Device sixth(board, withoutCredential, kSensors, "1");
   for (int turn = 0; turn < 1000; turn++) {
     device.step();
     second.step();
     third.step();
+    fourth.step();
+    fifth.step();
+    sixth.step();
     board.sleep(1000);
   }
   check(board.stream.opened == 0, "nobody connects");
   check(board.said("it has no topic (mqtt/topic); waiting for another"), "no topic");
   check(board.said("it has no CA for the broker (mqtt/ca), and without one nothing is sent"), "no CA");
+  check(board.said("its client certificate is not whole (mqtt/cert, mqtt/key)"), "half a certificate");
+  const std::string none = "it has no MQTT credential (mqtt/password, or with TLS mqtt/cert and key)";
+  check(std::count_if(board.lines.begin(), board.lines.end(),
+                      [&](const std::string &line) { return line.find(none) != std::string::npos; }) == 2,
+        "no credential, and one that needs TLS");
 }
 
 }  // namespace
@@ -390,6 +478,7 @@ int main() {
   csv();
   drivers();
   life();
+  withoutAcknowledgements();
   withoutConfiguration();
   if (failures > 0) return 1;
   std::printf("%u checks\n", checks);
