@@ -13,8 +13,10 @@ import {
   type PlannedRole,
   type PolicyRule,
 } from "../model/access-plan.ts";
+import { mechanismOf } from "../model/mqtt-broker.ts";
 import { objectLabels } from "../model/names.ts";
 import { warnOfLockedOut } from "./board-warnings.ts";
+import { warnOfConventions } from "./broker-warnings.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { declareBroker } from "./fleet-broker.ts";
 import { declareLedger } from "./fleet-ledger.ts";
@@ -50,6 +52,7 @@ export class FleetAccess extends pulumi.ComponentResource {
       classes: cluster.registry.classes.map(([className]) => className),
       devices: cluster.registry.devices.map((device) => device.name),
       createsClusters: cluster.spec.access.createsClusters,
+      brokerOperator: mechanismOf(cluster.spec.mqtt.broker) === "operator",
     });
     this.accounts = Object.fromEntries(
       ACCESS_ROLES.map((role) => [role, declare.account(role)]),
@@ -60,7 +63,9 @@ export class FleetAccess extends pulumi.ComponentResource {
     this.brokerSecretNames = declareBroker(name, this, cluster, ledger)?.secretNames ?? pulumi.output([]);
     visible(() => declareTelemetry(name, this, cluster));
     // as an output, so that the program does not end before it has warned
-    this.registerOutputs({ warned: warnOfLockedOut(this, cluster) });
+    this.registerOutputs({
+      warned: pulumi.all([warnOfLockedOut(this, cluster), warnOfConventions(this, cluster)]),
+    });
   }
 }
 

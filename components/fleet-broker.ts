@@ -41,7 +41,8 @@ export function declareBroker(
   const { target, explicit, clusterUid } = cluster.connection;
   const { classes, devices } = cluster.registry;
   const namespace = cluster.namespaceName;
-  const optional = ["kubernetes", "definitions", "live", "admin", "auth"] as const;
+  const vhost = mqtt.broker.vhost ?? DEFAULT_VHOST;
+  const optional = ["kubernetes", "definitions", "operator", "live", "admin", "auth"] as const;
   const inputs: pulumi.Inputs & Record<keyof Omit<BrokerInputs, (typeof optional)[number]>, unknown> = {
     cluster: cluster.clusterName,
     namespace: cluster.namespace,
@@ -56,7 +57,8 @@ export function declareBroker(
     readers: secretsOf(mqtt.readers, namespace),
     applications: secretsOf(mqtt.applications, namespace),
     passwords: passwordSource(cluster),
-    ...(mechanism === "definitions" && { definitions: { vhost: mqtt.broker.vhost ?? DEFAULT_VHOST } }),
+    ...(mechanism === "definitions" && { definitions: { vhost } }),
+    ...(mechanism === "operator" && { operator: { vhost, rabbitmq: mqtt.broker.cluster ?? {} } }),
     ...liveInputs(cluster),
   };
   return new BrokerResource(name, inputs, { parent, dependsOn: [ledger] });

@@ -1,5 +1,6 @@
 // The provider of a fleet's broker data: writes the Secrets with Mosquitto's files, and credentials into the Secrets of
 // readers and applications. Asks the API server. The state keeps who the users are, and digests; no password, no line.
+import type { TopologyPlace } from "../builders/rabbitmq/topology-objects.ts";
 import type { KubernetesApi, KubernetesObject } from "../kubernetes/api.ts";
 import { applyOwned, deleteOwned, OWNER_ANNOTATION, type Owned } from "../kubernetes/owned-object.ts";
 import { BROKER_LABEL, BROKER_USER_LABEL } from "../model/mqtt-access.ts";
@@ -8,6 +9,7 @@ import { objectLabels } from "../model/names.ts";
 import { appliedDigest } from "./applied-digest.ts";
 import { liveDrift, removeLive, writeLive } from "./broker-live.ts";
 import { definitionsSecrets, mosquittoSecrets } from "./broker-secrets.ts";
+import { deleteTopology, type TopologyRecord, topologyDrift, writeTopology } from "./broker-topology.ts";
 import {
   type BrokerMembers,
   type BrokerUserWithPassword,
@@ -42,6 +44,8 @@ export interface BrokerInputs extends ClusterInputs, Omit<BrokerMembers, "reader
   passwords: string;
   /** Where the Secrets hold RabbitMQ's definitions rather than Mosquitto's files. */
   definitions?: { vhost: string };
+  /** Where the users are objects of RabbitMQ's topology operator. */
+  operator?: Pick<TopologyPlace, "vhost" | "rabbitmq">;
   /** A broker that takes its users by an API: then no Secret holds them. */
   live?: LiveTarget;
   /** An `Administrator` as text; secret. Only with `live`. */
@@ -68,6 +72,8 @@ export interface BrokerOutputs extends ClusterInputs {
   live?: LiveTarget;
   admin?: string;
   users?: UserRecord;
+  /** Where they are objects of RabbitMQ's topology operator. */
+  topology?: TopologyRecord;
   /** Set by a refresh that found a Secret changed: which, which keys, by whom. */
   drift?: string;
 }
@@ -104,6 +110,7 @@ async function read(id: string, props: BrokerOutputs) {
       named(`${each.namespace}/${each.name}`, await injectionDrift(api, each)),
     ),
     liveDrift(props),
+    props.topology && topologyDrift(api, props.topology),
   ]);
   const drift = found.filter((line) => line !== undefined).join("; ");
   return { id, props: drift === "" ? rest : { ...rest, drift } };
@@ -112,6 +119,7 @@ async function read(id: string, props: BrokerOutputs) {
 async function remove(_id: string, props: BrokerOutputs) {
   const api = await connectFor(props);
   await removeLive(props);
+  if (props.topology) await deleteTopology(api, props);
   for (const injected of props.injected) await withdraw(api, injected, props.owner);
   await deleteOthers(api, props, []);
 }
@@ -125,10 +133,12 @@ async function write(inputs: BrokerInputs, before?: BrokerOutputs): Promise<Brok
   const [readers, applications] = [Object.keys(inputs.readers), Object.keys(inputs.applications)];
   const users = brokerUsers({ ...inputs, readers, applications }, source);
   const live = await writeLive(inputs, source, users, before);
-  const shards = inputs.live ? [] : await writeShards(api, inputs, users, source, formerOwner);
+  const topology = await writeOperator(api, inputs, users, source, before);
+  const inSecrets = !inputs.live && !inputs.operator;
+  const shards = inSecrets ? await writeShards(api, inputs, users, source, formerOwner) : [];
   const injected = await injectAll(api, inputs, source, before?.injected ?? [], formerOwner);
   const here = injected.filter((each) => each.namespace === namespace);
-  const keep = [...shards, ...here].map(({ name }) => name);
+  const keep = [...[...shards, ...here].map(({ name }) => name), ...Object.keys(topology?.objects ?? {})];
   for (const token of new Set([owner, formerOwner])) {
     await deleteOthers(api, { namespace, owner: token }, keep);
   }
@@ -142,7 +152,31 @@ async function write(inputs: BrokerInputs, before?: BrokerOutputs): Promise<Brok
     injected,
     secretNames: shards.map(({ name }) => name),
     ...live,
+    ...(topology && { topology }),
   };
+}
+
+/** The users as the operator's objects, where they are to be such; where they no longer are, takes those away. */
+async function writeOperator(
+  api: KubernetesApi,
+  { cluster, namespace, owner, operator }: BrokerInputs,
+  users: BrokerUserWithPassword[],
+  { rootKey }: PasswordSource,
+  before: BrokerOutputs | undefined,
+): Promise<TopologyRecord | undefined> {
+  if (!operator) {
+    if (before?.topology) await deleteTopology(api, before);
+    return undefined;
+  }
+  return writeTopology(api, {
+    place: { cluster, namespace, ...operator },
+    owner,
+    formerOwner: before?.owner ?? owner,
+    rootKey,
+    users,
+    known: before?.topology,
+    trusted: before?.drift === undefined && before?.owner === owner,
+  });
 }
 
 /** The last first: when there are more than before, no user is missing meanwhile. */
@@ -241,7 +275,8 @@ function injections(inputs: BrokerInputs, { rootKey }: PasswordSource): Injectio
 }
 
 /** For a write of which nobody knows whether it was carried out: the next run writes it all again. */
-function unwritten({ namespace, owner, clusterUid, kubernetes, live, admin }: BrokerInputs): BrokerOutputs {
+function unwritten(inputs: BrokerInputs): BrokerOutputs {
+  const { cluster, namespace, owner, clusterUid, kubernetes, live, admin, operator } = inputs;
   return {
     namespace,
     owner,
@@ -252,6 +287,7 @@ function unwritten({ namespace, owner, clusterUid, kubernetes, live, admin }: Br
     injected: [],
     secretNames: [],
     ...(live && { live, admin: admin!, users: {} }),
+    ...(operator && { topology: { place: { cluster, namespace, ...operator }, objects: {} } }),
   };
 }
 

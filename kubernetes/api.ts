@@ -110,6 +110,17 @@ export class KubernetesApi {
     return (await this.#paths.resource(kind)).namespaced;
   }
 
+  /** Whether the server has this kind: those of other people's operators come and go. */
+  async hasKind(kind: { apiVersion: string; kind: string }): Promise<boolean> {
+    try {
+      await this.#paths.resource(kind);
+      return true;
+    } catch (error) {
+      if (error instanceof VisibleError && error.cause === undefined) return false;
+      throw error;
+    }
+  }
+
   async get<T = KubernetesObject>(address: ObjectAddress): Promise<T> {
     return this.request<T>("GET", await this.pathOf(address));
   }

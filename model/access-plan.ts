@@ -47,6 +47,8 @@ export interface AccessInput {
   devices: readonly string[];
   /** Whether to grant what creating further clusters takes. */
   createsClusters: boolean;
+  /** Whether the broker's users are objects of RabbitMQ's topology operator. */
+  brokerOperator?: boolean;
 }
 
 /** Objects that hold the classes' firmware; known once it is built. */
@@ -64,6 +66,11 @@ const WRITE = ["create", "update", "patch", "delete"];
 const CORE = "";
 const LEASES = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
 const IN_NAMESPACE = ["DeviceClass", "DeviceGroup", "Device"] as const;
+const BROKER_OBJECTS: PolicyRule = {
+  apiGroups: ["rabbitmq.com"],
+  resources: ["permissions", "topicpermissions", "users", "vhosts"],
+  verbs: [...READ, ...WRITE],
+};
 const EVENTS: PolicyRule = { apiGroups: [CORE, "events.k8s.io"], resources: ["events"], verbs: READ };
 
 /** ServiceAccount of a role. */
@@ -89,7 +96,7 @@ export function accessPlan(input: AccessInput): AccessPlan {
   const chunks = chunked(devices, MAX_NAMES);
   return {
     roles: [
-      { name: accountName("clusters"), role: "clusters", rules: clustersRules() },
+      { name: accountName("clusters"), role: "clusters", rules: clustersRules(input) },
       ...splitRole("devices", devicesRules(), chunks, manageDevices),
       ...splitRole("flasher", flasherRules(sorted(input.classes)), chunks, flashDevices),
       { name: accountName("dashboard"), role: "dashboard", rules: dashboardRules() },
@@ -107,7 +114,7 @@ export function artifactRules({ configMaps, secrets }: ArtifactObjects): PolicyR
 }
 
 /** Everything of ours in the namespace. The other roles hold less, so this one may make and bind them. */
-function clustersRules(): PolicyRule[] {
+function clustersRules({ brokerOperator = false }: AccessInput): PolicyRule[] {
   return [
     {
       apiGroups: [CORE],
@@ -123,6 +130,7 @@ function clustersRules(): PolicyRule[] {
       verbs: [...READ, ...WRITE],
     },
     ofKinds(IN_NAMESPACE, [...READ, ...WRITE]),
+    ...(brokerOperator ? [BROKER_OBJECTS] : []),
     EVENTS,
   ];
 }

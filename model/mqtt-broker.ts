@@ -3,7 +3,7 @@
 /** Each kind's ways; the first is what it is without being told. */
 export const MECHANISMS = {
   mosquitto: ["files", "dynsec"],
-  rabbitmq: ["api", "definitions"],
+  rabbitmq: ["api", "definitions", "operator"],
   emqx: ["api"],
   external: [],
 } as const;

@@ -70,6 +70,31 @@ const management = z
   })
   .meta({ title: "Management", description: "Where the broker's API is." });
 
+const ONE_REFERENCE = "names one RabbitMQ: { name: NAME } or { connectionSecret: { name: NAME } }";
+const objectName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be the name of a Kubernetes object");
+
+const rabbitmqCluster = z
+  .strictObject({
+    name: objectName.describe("Of the RabbitmqCluster.").optional(),
+    connectionSecret: z
+      .strictObject({ name: objectName })
+      .describe("Secret with `uri`, `username` and `password` of a RabbitMQ that no cluster operator runs.")
+      .optional(),
+    namespace: objectName.max(63).describe("Where that is; default the cluster's own.").optional(),
+  })
+  .refine(
+    ({ name, connectionSecret }) => (name === undefined) !== (connectionSecret === undefined),
+    ONE_REFERENCE,
+  )
+  .meta({
+    title: "RabbitmqCluster",
+    description: "At which RabbitMQ its messaging topology operator makes the users.",
+    ...cel(["has(self.name) != has(self.connectionSecret)", ONE_REFERENCE]),
+  });
+
 const NO_HOST = "must be a host name or an address, without scheme and port";
 const LIVE =
   "(has(self.mechanism) ? self.mechanism in ['dynsec', 'api'] : self.kind in ['rabbitmq', 'emqx'])";
@@ -92,6 +117,10 @@ const RULES: [rule: string, message: string][] = [
     `${LIVE} == has(self.admin)`,
     "a broker that takes its users live needs admin: { username: NAME, password: { fromConfig: KEY } }; any other needs none",
   ],
+  [
+    "(has(self.mechanism) && self.mechanism == 'operator') == has(self.cluster)",
+    "mechanism operator, and no other, needs cluster: { name: NAME }",
+  ],
   [`${LIVE} || !has(self.management)`, "management is for a broker that takes its users live; remove it"],
   ["self.kind == 'rabbitmq' || !has(self.vhost)", "only RabbitMQ has virtual hosts"],
   [
@@ -110,9 +139,9 @@ export const broker = z
       .enum(["mosquitto", "rabbitmq", "emqx", "external"])
       .describe("`external`: a broker that somebody else runs; devices are only told how to reach it."),
     mechanism: z
-      .enum(["files", "dynsec", "api", "definitions"])
+      .enum(["files", "dynsec", "api", "definitions", "operator"])
       .describe(
-        "How it gets its users. mosquitto: `files` (default) or `dynsec`. rabbitmq: `api` (default) or `definitions`. emqx: `api`.",
+        "How it gets its users. mosquitto: `files` (default) or `dynsec`. rabbitmq: `api` (default), `definitions` or `operator`. emqx: `api`.",
       )
       .optional(),
     host: z
@@ -128,6 +157,7 @@ export const broker = z
     tls: z.boolean().describe("Plain MQTT has to be asked for with `tls: false`.").default(true),
     admin: admin.optional(),
     management: management.optional(),
+    cluster: rabbitmqCluster.optional(),
     vhost: z
       .string()
       .min(1)
@@ -155,6 +185,14 @@ export const broker = z
     }
     if (!live && admin) problem(["admin"], `${of} needs no administrator; remove it`);
     if (!live && management) problem(["management"], `${of} is not talked to; remove it`);
+    if ((mechanism === "operator") !== (written.cluster !== undefined)) {
+      problem(
+        ["cluster"],
+        mechanism === "operator"
+          ? `${of} needs to know at which RabbitMQ: { name: NAME } of its RabbitmqCluster`
+          : `${of} needs no RabbitmqCluster; remove it`,
+      );
+    }
     if (kind !== "rabbitmq" && vhost !== undefined) problem(["vhost"], "only RabbitMQ has virtual hosts");
     if (live) checkManagement(live, written, problem);
   })

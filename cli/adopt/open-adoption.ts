@@ -2,6 +2,7 @@
 // Reads files, may ask pulumi for the selected stack, asks the API server.
 
 import { join } from "node:path";
+import { TOPOLOGY_KINDS } from "../../builders/rabbitmq/topology-objects.ts";
 import { readAdoptedValues } from "../../components/adopted-values.ts";
 import type { KubernetesApi, KubernetesObject } from "../../kubernetes/api.ts";
 import { clusterRoleNames } from "../../model/access-plan.ts";
@@ -84,12 +85,14 @@ async function stackConfig(folder: string, stack: string): Promise<Record<string
   });
 }
 
+/** Beside Secrets, which are read whole. */
 const KINDS = [
-  ["v1", "ConfigMap"],
-  ["v1", "ServiceAccount"],
-  ["rbac.authorization.k8s.io/v1", "Role"],
-  ["rbac.authorization.k8s.io/v1", "RoleBinding"],
-] as const;
+  { apiVersion: "v1", kind: "ConfigMap" },
+  { apiVersion: "v1", kind: "ServiceAccount" },
+  { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role" },
+  { apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding" },
+  ...TOPOLOGY_KINDS.filter(({ kind }) => kind !== "Secret"),
+];
 
 async function gather(
   api: KubernetesApi,
@@ -104,9 +107,10 @@ async function gather(
   }
   const secrets = await api.list<LiveSecret>({ apiVersion: "v1", kind: "Secret", namespace });
   const others = await Promise.all(
-    KINDS.map(async ([apiVersion, kind]) => {
-      const found = await api.listMetadata({ apiVersion, kind, namespace });
-      return found.map(({ metadata }) => ({ apiVersion, kind, metadata }));
+    KINDS.map(async (of) => {
+      if (!(await api.hasKind(of))) return [];
+      const found = await api.listMetadata({ ...of, namespace });
+      return found.map(({ metadata }) => ({ ...of, metadata }));
     }),
   );
   const everywhere = await Promise.all(

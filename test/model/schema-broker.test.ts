@@ -30,6 +30,8 @@ describe("a cluster's broker", () => {
       `kind: rabbitmq, ${ADMIN}`,
       `kind: rabbitmq, vhost: site/one, ${ADMIN}`,
       "kind: rabbitmq, mechanism: definitions",
+      "kind: rabbitmq, mechanism: operator, cluster: { name: rabbit, namespace: messaging }",
+      "kind: rabbitmq, mechanism: operator, cluster: { connectionSecret: { name: mine } }, vhost: site",
       `kind: emqx, ${ADMIN}`,
       `kind: emqx, admin: { username: { fromSecret: { name: s, key: k } }, password: { fromEnv: X } }`,
     ]) {
@@ -41,6 +43,15 @@ describe("a cluster's broker", () => {
     expect(problems("kind: external, mechanism: files")).toEqual([
       'mechanism: external has no mechanism "files"; leave it out',
     ]);
+    expect(problems("kind: rabbitmq, mechanism: operator")).toEqual([
+      "cluster: rabbitmq, mechanism operator, needs to know at which RabbitMQ: { name: NAME } of its RabbitmqCluster",
+    ]);
+    expect(problems(`kind: rabbitmq, cluster: { name: rabbit }, ${ADMIN}`)).toEqual([
+      "cluster: rabbitmq, mechanism api, needs no RabbitmqCluster; remove it",
+    ]);
+    expect(
+      problems("kind: rabbitmq, mechanism: operator, cluster: { name: a, connectionSecret: { name: b } }"),
+    ).toEqual(["cluster: names one RabbitMQ: { name: NAME } or { connectionSecret: { name: NAME } }"]);
     expect(problems("kind: mosquitto, vhost: x")).toEqual(["vhost: only RabbitMQ has virtual hosts"]);
   });
 
