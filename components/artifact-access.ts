@@ -5,11 +5,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { artifactIdentity } from "../builders/artifact-cipher.ts";
 import type { StoreAccess, StoreDescription } from "../builders/stores/open-store.ts";
 import { deriveBytes } from "../model/derivation.ts";
-import { artifactAccessName } from "../model/names.ts";
+import { artifactAccessName, artifactStoreName } from "../model/names.ts";
 import { type ArtifactsSpec, artifactCredentials } from "../model/schema-artifacts.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { type Ownership, ownedMetadata } from "./ownership.ts";
 import { requireSecrets, type SecretInput } from "./secret-values.ts";
+import { declareStoreUsers } from "./store-users.ts";
 
 /** Keys of the Secret; the flash script knows them too. */
 export const ACCESS_KEYS = {
@@ -44,48 +45,84 @@ export function declareArtifactAccess(
   const spec = cluster.spec.artifacts;
   const store = withoutCredentials(spec);
   if (store.kind === "cluster") return { store };
-  const sources = artifactCredentials(spec);
-  const placed = (path: string[]) => ["artifacts", ...path].join(".");
+  const given = givenCredentials(cluster, spec);
+  const iam = spec.kind === "s3" ? spec.iam : undefined;
+  const users =
+    iam && spec.kind === "s3"
+      ? declareStoreUsers(name, cluster, owned, { ...spec, iam }, given("iam.admin"))
+      : { store: given("credentials"), flashing: given("flashing") };
+  const identity = cluster.rootKey.apply((key) => artifactIdentity(firmwareKey(key, cluster.namespaceName)));
+  const access = pulumi
+    .all([identity, pulumi.output(users.store)])
+    .apply(([own, credentials]) => JSON.stringify({ identity: own, credentials } satisfies StoreAccess));
+  const secret = (suffix: string, secretName: string, data: pulumi.Input<Record<string, string>>) =>
+    new kubernetes.core.v1.Secret(
+      `${name}/${suffix}`,
+      {
+        metadata: ownedMetadata(
+          { apiVersion: "v1", kind: "Secret", name: secretName, namespace: cluster.place, labels },
+          owned,
+          cluster.connection.api,
+        ),
+        type: "Opaque",
+        stringData: pulumi.secret(data),
+      },
+      opts,
+    );
+  const secretName = artifactAccessName(cluster.clusterName);
+  const forFlashing = pulumi.output(users.flashing).apply(underKeys);
+  secret(
+    "artifact-access",
+    secretName,
+    pulumi.all([identity, forFlashing]).apply(([own, keys]) => ({ [ACCESS_KEYS.identity]: own, ...keys })),
+  );
+  if (iam) {
+    secret(
+      "artifact-store",
+      artifactStoreName(cluster.clusterName),
+      pulumi.output(users.store).apply(underKeys),
+    );
+  }
+  return { store, access: pulumi.secret(access), secretName };
+}
+
+function underKeys(values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [ACCESS_KEYS[key as keyof typeof ACCESS_KEYS], value]),
+  );
+}
+
+/** @returns the values of one part of `spec.artifacts`, by the dots in its path */
+function givenCredentials(
+  cluster: DevicesCluster,
+  spec: ArtifactsSpec,
+): (part: string) => Record<string, pulumi.Output<string>> {
+  const sources = artifactCredentials(spec).map(({ path, source }) => ({
+    part: path.slice(0, -1).join("."),
+    key: path.at(-1)!,
+    place: ["artifacts", ...path].join("."),
+    source: source as SecretInput,
+  }));
   requireSecrets(
-    Object.fromEntries(sources.map(({ path, source }) => [placed(path), source as SecretInput])),
+    Object.fromEntries(sources.map(({ place, source }) => [place, source])),
     "DevicesCluster",
     cluster.clusterName,
   );
-  const valuesOf = (part: string) =>
+  return (part) =>
     Object.fromEntries(
       sources
-        .filter(({ path }) => path[0] === part)
-        .map(({ path, source }) => [
-          path[1],
-          cluster.secretOf(["DevicesCluster", cluster.clusterName, placed(path)], source as SecretInput),
+        .filter((each) => each.part === part)
+        .map(({ key, place, source }) => [
+          key,
+          cluster.secretOf(["DevicesCluster", cluster.clusterName, place], source),
         ]),
     );
-  const identity = cluster.rootKey.apply((key) => artifactIdentity(firmwareKey(key, cluster.namespaceName)));
-  const access = pulumi
-    .all([identity, pulumi.output(valuesOf("credentials"))])
-    .apply(([own, credentials]) => JSON.stringify({ identity: own, credentials } satisfies StoreAccess));
-  const secretName = artifactAccessName(cluster.clusterName);
-  const forFlashing = Object.entries(valuesOf("flashing")).map(
-    ([key, value]) => [ACCESS_KEYS[key as keyof typeof ACCESS_KEYS], value] as const,
-  );
-  new kubernetes.core.v1.Secret(
-    `${name}/artifact-access`,
-    {
-      metadata: ownedMetadata(
-        { apiVersion: "v1", kind: "Secret", name: secretName, namespace: cluster.place, labels },
-        owned,
-        cluster.connection.api,
-      ),
-      type: "Opaque",
-      stringData: pulumi.secret({ [ACCESS_KEYS.identity]: identity, ...Object.fromEntries(forFlashing) }),
-    },
-    opts,
-  );
-  return { store, access: pulumi.secret(access), secretName };
 }
 
 function withoutCredentials(spec: ArtifactsSpec): StoreDescription {
   if (spec.kind !== "s3" && spec.kind !== "oci") return spec;
-  const { credentials: _, flashing: __, ...store } = spec;
+  const { credentials: _, flashing: __, ...rest } = spec;
+  if (rest.kind !== "s3") return rest;
+  const { iam: ___, ...store } = rest;
   return store;
 }

@@ -7,7 +7,7 @@
 // https://www.pulumi.com/docs/iac/concepts/resources/dynamic-providers/
 
 /** Which provider of `edgeflock/dynamic-providers` a resource belongs to. Names are permanent. */
-export type ProviderName = "device" | "firmware" | "broker" | "credentials" | "telemetry";
+export type ProviderName = "device" | "firmware" | "broker" | "credentials" | "telemetry" | "storeUsers";
 
 /** The `__provider` text. Changing it is a migration of every user's state. */
 export function providerText(name: ProviderName): string {

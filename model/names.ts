@@ -20,7 +20,7 @@ export const PLURALS = {
 
 /** Endings of the objects that each kind creates. */
 export const ENDINGS = {
-  DevicesCluster: ["-devices-cluster", "-artifact-access"],
+  DevicesCluster: ["-devices-cluster", "-artifact-access", "-artifact-store"],
   DeviceClass: ["-device-class", "-flash"],
   DeviceGroup: ["-device-group"],
   Device: ["-device", "-board"],
@@ -56,6 +56,11 @@ export function clusterSecretName(name: string): string {
 /** Secret with what whoever flashes needs to read firmware from outside of the cluster. */
 export function artifactAccessName(clusterName: string): string {
   return `${clusterName}-artifact-access`;
+}
+
+/** Secret with what gets builds into an object store where the fleet has a user of its own. */
+export function artifactStoreName(clusterName: string): string {
+  return `${clusterName}-artifact-store`;
 }
 
 export function classSecretName(name: string): string {

@@ -19,6 +19,35 @@ const ociCredentials = z
 const FLASHING =
   "For whoever flashes: may read, and nothing else. Kept in Secret `<cluster>-artifact-access`. Default: what that person's own environment has, else none.";
 
+const iam = z
+  .strictObject({
+    url: z
+      .string()
+      .max(300)
+      .regex(
+        new RegExp(`^https?://${HOST}$`),
+        "must be a URL such as https://iam.example.com, without a path",
+      )
+      .describe("Where it is not AWS's: the URL of the server's IAM API.")
+      .optional(),
+    admin: s3Credentials
+      .describe(
+        "May manage users, their policies and access keys. Default: those that AWS's own tools would use.",
+      )
+      .optional(),
+    generation: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .describe("Raise it by one to give both users new keys.")
+      .default(1),
+  })
+  .meta({
+    title: "IAM",
+    description:
+      "Makes two users for this fleet alone, whose rights end at its bucket and prefix: one that keeps firmware there, and one that reads it for whoever flashes. Instead of `credentials` and `flashing`.",
+  });
+
 const s3 = z.strictObject({
   kind: z.literal("s3").describe("In a bucket of AWS, or of any server that speaks S3."),
   bucket: z
@@ -49,6 +78,7 @@ const s3 = z.strictObject({
     .describe("May read, write, delete and list there. Default: those that AWS's own tools would use.")
     .optional(),
   flashing: s3Credentials.describe(FLASHING).optional(),
+  iam: iam.optional(),
 });
 
 const oci = z.strictObject({
@@ -87,12 +117,32 @@ export type ArtifactsSpec = z.output<typeof artifacts>;
 /** Every credential of it, by its path below `spec.artifacts`. */
 export function artifactCredentials(
   spec: ArtifactsSpec,
-): { path: [string, string]; source: z.output<typeof credentialSource> }[] {
-  return (["credentials", "flashing"] as const).flatMap((part) => {
-    const given = (spec as Partial<Record<typeof part, Record<string, never>>>)[part] ?? {};
-    return Object.entries(given).map(([name, source]) => ({
-      path: [part, name] as [string, string],
-      source,
-    }));
-  });
+): { path: string[]; source: z.output<typeof credentialSource> }[] {
+  if (spec.kind !== "s3" && spec.kind !== "oci") return [];
+  const parts: [path: string[], given: object | undefined][] = [
+    [["credentials"], spec.credentials],
+    [["flashing"], spec.flashing],
+    [["iam", "admin"], spec.kind === "s3" ? spec.iam?.admin : undefined],
+  ];
+  return parts.flatMap(([path, given]) =>
+    Object.entries(given ?? {}).map(([name, source]) => ({ path: [...path, name], source })),
+  );
 }
+
+const OWN_USERS = "is what iam makes; remove it, or iam";
+
+/** What no member of the union can say of itself to the API server too. */
+export function artifactProblems(spec: ArtifactsSpec): { path: PropertyKey[]; message: string }[] {
+  if (spec.kind !== "s3" || !spec.iam) return [];
+  return (["credentials", "flashing"] as const)
+    .filter((part) => spec[part] !== undefined)
+    .map((part) => ({ path: ["artifacts", part], message: OWN_USERS }));
+}
+
+/** `artifactProblems` as rules about a cluster's spec. */
+export const ARTIFACT_RULES: [rule: string, message: string][] = [
+  [
+    "!has(self.artifacts) || !has(self.artifacts.iam) || !(has(self.artifacts.credentials) || has(self.artifacts.flashing))",
+    `artifacts.credentials (or flashing) ${OWN_USERS}`,
+  ],
+];

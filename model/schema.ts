@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { cel, celMatches } from "./cel.ts";
 import { API_VERSION, type Kind, nameMax } from "./names.ts";
-import { artifacts } from "./schema-artifacts.ts";
+import { artifactProblems, artifacts } from "./schema-artifacts.ts";
 import { configBuilder } from "./schema-config-builder.ts";
 import {
   firmware,
@@ -85,7 +85,7 @@ export const devicesClusterSpec = z
     formerly: formerly("DevicesCluster"),
   })
   .superRefine((spec, context) => {
-    for (const { path, message } of telemetryProblems(spec)) {
+    for (const { path, message } of [...telemetryProblems(spec), ...artifactProblems(spec.artifacts)]) {
       context.addIssue({ code: "custom", path, message });
     }
   })

@@ -7,7 +7,7 @@ import { openStore, type StoreDescription } from "../../builders/stores/open-sto
 import { connect, type KubernetesApi } from "../../kubernetes/api.ts";
 import { clusterUid } from "../../kubernetes/cluster-uid.ts";
 import { loadManifests } from "../../model/load-manifests.ts";
-import { artifactAccessName } from "../../model/names.ts";
+import { artifactAccessName, artifactStoreName } from "../../model/names.ts";
 import { readManifestFiles } from "../../model/read-manifest-files.ts";
 import type { DevicesClusterManifest, SecretSource } from "../../model/schema.ts";
 import { artifactCredentials } from "../../model/schema-artifacts.ts";
@@ -48,8 +48,11 @@ export async function openStoreOf(options: StoreOptions): Promise<OpenedStore> {
   const uid = await clusterUid(api);
   const credentials: Record<string, string> = {};
   for (const { path, source } of artifactCredentials(artifacts)) {
-    if (path[0] === "credentials") credentials[path[1]] = await secretValue(source, api, namespace, stack);
+    if (path[0] === "credentials")
+      credentials[path.at(-1)!] = await secretValue(source, api, namespace, stack);
   }
+  if (artifacts.kind === "s3" && artifacts.iam)
+    Object.assign(credentials, await ownCredentials(api, manifest));
   const identity = artifacts.kind === "cluster" ? undefined : await readIdentity(api, manifest);
   return {
     cluster: manifest.metadata.name,
@@ -124,6 +127,20 @@ async function fromConfig(key: string, stack: string | undefined): Promise<strin
   if (ran.exitCode === 0) return ran.stdout.trim();
   throw new VisibleError(`The stack's configuration has no "${key}" that can be read here.`, {
     hint: `Set it with: pulumi config set --secret ${key}`,
+  });
+}
+
+/** Of the user that the fleet has in its store. */
+async function ownCredentials(
+  api: KubernetesApi,
+  manifest: DevicesClusterManifest,
+): Promise<Record<string, string>> {
+  const name = artifactStoreName(manifest.metadata.name);
+  const secret = await readSecret(api, manifest.spec.namespace, name);
+  const [accessKeyId, secretAccessKey] = [secret?.["access-key-id"], secret?.["secret-access-key"]];
+  if (accessKeyId && secretAccessKey) return { accessKeyId, secretAccessKey };
+  throw new VisibleError(`There is no Secret ${manifest.spec.namespace}/${name} with the fleet's access.`, {
+    hint: '"pulumi up" makes it, with the users of spec.artifacts.iam.',
   });
 }
 

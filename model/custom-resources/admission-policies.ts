@@ -3,6 +3,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 import { celAbout, celMatches } from "../cel.ts";
 import { API_GROUP, API_VERSION, type Kind } from "../names.ts";
+import { ARTIFACT_RULES } from "../schema-artifacts.ts";
 import { ADMIN_NAME_RULES } from "../schema-broker.ts";
 import { USER_RULES } from "../schema-mqtt.ts";
 import { OWN_LABEL, OWN_LABELS, plainValueRules, settingKeyRules } from "../schema-parts.ts";
@@ -93,7 +94,7 @@ const CLUSTER: Policy = {
   operations: ["CREATE", "UPDATE"],
   validations: [
     ...celAbout("object.spec.mqtt", USER_RULES),
-    ...celAbout("object.spec", TELEMETRY_RULES),
+    ...celAbout("object.spec", [...TELEMETRY_RULES, ...ARTIFACT_RULES]),
     ...ADMIN_NAME_RULES,
   ].map(invalid),
 };

@@ -30,9 +30,11 @@ export interface S3Server extends AsyncDisposable {
   secretAccessKey: string;
   /** A bucket is a folder in it. */
   folder: string;
+  /** URL of the API that AWS has for users, where it has one. */
+  iam?: string;
 }
 
-/** With buckets, and with users of its own if `iam` says so. */
+/** With buckets, and with an API for users if `iam` says so. */
 export async function startS3(buckets: string[], options: { iam?: boolean } = {}): Promise<S3Server> {
   const program = await goProgram(VERSITYGW);
   const root = await temporaryFolder("s3-");
@@ -40,19 +42,48 @@ export async function startS3(buckets: string[], options: { iam?: boolean } = {}
   for (const bucket of buckets) await mkdir(join(folder, bucket), { recursive: true });
   const port = await freePort();
   const [accessKeyId, secretAccessKey] = ["fleet", randomBytes(16).toString("hex")];
-  const iam = options.iam ? ["--iam-dir", join(root, "iam")] : [];
-  if (options.iam) await mkdir(join(root, "iam"));
+  const env = { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey };
+  const users = options.iam ? await startIam(program, root, env) : undefined;
   const server = spawn(
     program,
-    ["--port", `127.0.0.1:${port}`, "--region", "us-east-1", ...iam, "posix", folder],
-    {
-      env: { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
-      stdio: "ignore",
-    },
+    ["--port", `127.0.0.1:${port}`, "--region", "us-east-1", ...(users?.options ?? []), "posix", folder],
+    { env, stdio: "ignore" },
   );
   const endpoint = `http://127.0.0.1:${port}`;
   await answering(server, endpoint);
-  return { endpoint, accessKeyId, secretAccessKey, folder, ...ending(server, root) };
+  const { [Symbol.asyncDispose]: end } = ending(server, root);
+  return {
+    ...{ endpoint, accessKeyId, secretAccessKey, folder, ...(users && { iam: users.url }) },
+    async [Symbol.asyncDispose]() {
+      await users?.[Symbol.asyncDispose]();
+      await end();
+    },
+  };
+}
+
+/** A process of its own, which the S3 server asks over a socket. */
+async function startIam(program: string, root: string, env: NodeJS.ProcessEnv) {
+  const [folder, socket, port] = [join(root, "iam"), join(root, "iam.socket"), await freePort()];
+  await mkdir(folder);
+  const server = spawn(
+    program,
+    [
+      "--port",
+      `127.0.0.1:${port}`,
+      "--region",
+      "us-east-1",
+      "iam",
+      "--dir",
+      folder,
+      "--private-ports",
+      socket,
+    ],
+    { env, stdio: "ignore" },
+  );
+  const url = `http://127.0.0.1:${port}`;
+  await answering(server, url);
+  const gateway = ["--iam-standalone-endpoint", socket, "--iam-cache-disable"];
+  return { url, options: gateway, ...ending(server, folder) };
 }
 
 export interface Registry extends AsyncDisposable {
@@ -197,7 +228,7 @@ export async function freePort(): Promise<number> {
 
 async function answering(server: ChildProcess, url: string): Promise<void> {
   for (let tries = 0; tries < 600 && server.exitCode === null; tries++) {
-    if (await fetch(url).catch(() => undefined)) return;
+    if (await fetch(url, { redirect: "manual" }).catch(() => undefined)) return;
     await sleep(100);
   }
   throw new Error(`nothing answers at ${url}`);
