@@ -12,7 +12,10 @@ export interface Login {
 /** Of the test alone, who sees and may do everything. */
 export const OBSERVER: Login = { username: "observer", password: "of the test alone" };
 
-/** Own and other devices' topics, commands, broadcasts, and what is none of the fleet's. */
+/**
+ * Own and other devices' topics, commands, broadcasts, what is none of the fleet's, and the broker's own. The last comes
+ * last: some brokers end the connection of whoever publishes there.
+ */
 export const TOPICS = [
   "site/a/state",
   "site/a/command/led",
@@ -27,6 +30,7 @@ export const TOPICS = [
   "site/_group/south/mode",
   "elsewhere/a/state",
   "site",
+  "$SYS/edgeflock/tried",
 ];
 
 /** An application with keys of its own choosing, and a reader with the usual ones. */
