@@ -6,6 +6,7 @@ import { permissions, topicPermissions } from "../../builders/rabbitmq/permissio
 import type { KubernetesObject } from "../../kubernetes/api.ts";
 import { deviceRights } from "../../model/mqtt-access.ts";
 import { brokerDevices, brokerManifests, changed } from "./broker-fleet.ts";
+import { openDefinition } from "./open-definition.ts";
 import { TestProject } from "./test-project.ts";
 
 const KINDS = {
@@ -15,22 +16,6 @@ const KINDS = {
   TopicPermission: "topicpermissions",
 };
 
-/** A kind with which an object says what it likes. */
-function definition(kind: string, plural: string): KubernetesObject {
-  const open = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  return {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.rabbitmq.com` },
-    spec: {
-      group: "rabbitmq.com",
-      scope: "Namespaced",
-      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
-      versions: [{ name: "v1beta1", served: true, storage: true, schema: { openAPIV3Schema: open } }],
-    },
-  };
-}
-
 interface TopologyObject extends KubernetesObject {
   spec: Record<string, unknown> & { permissions?: object };
 }
@@ -38,7 +23,7 @@ interface TopologyObject extends KubernetesObject {
 describe("a RabbitMQ's users as objects of its operator", () => {
   let project: TestProject;
   let namespace: string;
-  const definitions = Object.entries(KINDS).map(([kind, plural]) => definition(kind, plural));
+  const definitions = Object.entries(KINDS).map(([kind, plural]) => openDefinition(kind, plural));
   const manifests = (devices: object[] = brokerDevices(), mqtt: object = {}) =>
     project.manifests(
       brokerManifests(

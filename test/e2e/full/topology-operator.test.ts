@@ -18,6 +18,7 @@ import {
 } from "../broker-fleet.ts";
 import { accessMatrix } from "../broker-matrix.ts";
 import { freePort, loopbackCertificate, type Tls } from "../mosquitto.ts";
+import { openDefinition } from "../open-definition.ts";
 import { findRabbitmq, Rabbitmq } from "../rabbitmq.ts";
 import { lets } from "../rotation.ts";
 import { TestProject } from "../test-project.ts";
@@ -83,6 +84,7 @@ describe.skipIf(!there)("RabbitMQ's topology operator with a fleet's objects", (
     const all = { configure: ".*", write: ".*", read: ".*" };
     await broker.api("PUT", `/api/permissions/%2F/${OBSERVER.username}`, all);
     expect((await project.kubectl("apply", "-f", definitions!)).exitCode).toBe(0);
+    await project.api.create(openDefinition("RabbitmqCluster", "rabbitmqclusters"));
     await connectionSecret();
     await project.write("rabbit.pem", tls.certificate);
     operator = spawn(
@@ -112,6 +114,7 @@ describe.skipIf(!there)("RabbitMQ's topology operator with a fleet's objects", (
     await project?.[Symbol.asyncDispose]();
     operator?.kill("SIGTERM");
     await project?.kubectl("delete", "-f", definitions!, "--timeout=60s");
+    await project?.kubectl("delete", "crd", "rabbitmqclusters.rabbitmq.com", "--timeout=60s");
     await project?.kubectl("delete", "namespace", `${namespace}-rabbit`, "--wait=false");
     await broker?.stop();
   });
