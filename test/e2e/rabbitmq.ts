@@ -40,17 +40,22 @@ export class Rabbitmq implements TestBroker {
     this.#processes = processes;
   }
 
-  /** @param definitions files that it loads when it starts, beside one with the administrator */
+  /**
+   * @param definitions files that it loads when it starts, beside one with the administrator
+   * @param authority PEM; with it nobody gets in by MQTT who has no certificate of it, whose common name is the user's
+   */
   static async start(
     folder: string,
     tls: Tls,
     admin: Login,
     definitions: Record<string, string> = {},
+    authority?: string,
   ): Promise<Rabbitmq> {
     await mkdir(join(folder, "definitions"), { recursive: true, mode: 0o700 });
     const write = (name: string, text: string) => writeFile(join(folder, name), text, { mode: 0o600 });
     await write("key.pem", tls.key);
     await write("certificate.pem", tls.certificate);
+    if (authority !== undefined) await write("authority.pem", authority);
     const loads = Object.keys(definitions).length > 0;
     const all = { ...definitions, ...(loads && { "administrator.json": administrator(admin) }) };
     for (const [name, text] of Object.entries(all)) await write(join("definitions", name), text);
@@ -71,6 +76,13 @@ export class Rabbitmq implements TestBroker {
       default_pass: admin.password,
       "default_user_tags.administrator": "true",
       ...(loads && { load_definitions: join(folder, "definitions") }),
+      ...(authority !== undefined && {
+        "ssl_options.cacertfile": join(folder, "authority.pem"),
+        "ssl_options.verify": "verify_peer",
+        "ssl_options.fail_if_no_peer_cert": "true",
+        "mqtt.ssl_cert_login": "true",
+        ssl_cert_login_from: "common_name",
+      }),
     };
     await write(
       "rabbitmq.conf",
