@@ -1,14 +1,15 @@
 // Mbed TLS for firmware that runs on this host: its sources from PyPI, compiled once into the cache.
 // Uses the network, starts the compiler, touches the cache folder and a temporary one.
 import { createHash } from "node:crypto";
-import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tar from "tar";
 import { cacheEntry, contentKey } from "./cache-entry.ts";
 import type { Progress } from "./progress.ts";
 import { quiet } from "./progress.ts";
-import { downloadSource } from "./python.ts";
+import { type DownloadOptions, downloadSource } from "./python-downloads.ts";
 import { runCommand } from "./run-command.ts";
 import { toolchainFile } from "./toolchain-file.ts";
 import { MBEDTLS } from "./versions.ts";
@@ -36,6 +37,12 @@ export interface Mbedtls {
   objects: string[];
 }
 
+/**
+ * A folder with the sources (`sources/`) and, where somebody prepared that, with what was compiled of them, as in a cache
+ * folder (`mbedtls/`): in the image of the builder "native" there is no network.
+ */
+const PREPARED = "EDGEFLOCK_MBEDTLS";
+
 /** A package that carries the sources whole, with what upstream generates at a release. */
 const PACKAGE = "pynng";
 
@@ -47,12 +54,19 @@ const MBEDTLS_CONFIG = '-DMBEDTLS_CONFIG_FILE="mbedtls_config.h"';
 export async function mbedtls(options: MbedtlsOptions): Promise<Mbedtls> {
   const config = await readFile(options.config);
   const digest = createHash("sha256").update(config).digest("hex");
-  const key = contentKey(MBEDTLS, digest, options.identity, COMPILE.join(" "));
-  const folder = await cacheEntry(join("mbedtls", `${MBEDTLS}-${key}`), (into) => make(into, options), {
-    what: `Mbed TLS ${MBEDTLS}`,
-    ...(options.progress && { progress: options.progress }),
-    signal: options.signal,
-  });
+  const entry = join(
+    "mbedtls",
+    `${MBEDTLS}-${contentKey(MBEDTLS, digest, options.identity, COMPILE.join(" "))}`,
+  );
+  const prepared = process.env[PREPARED];
+  const compiled = prepared ? join(prepared, entry) : "";
+  const folder = existsSync(compiled)
+    ? compiled
+    : await cacheEntry(entry, (into) => make(into, options), {
+        what: `Mbed TLS ${MBEDTLS}`,
+        ...(options.progress && { progress: options.progress }),
+        signal: options.signal,
+      });
   const objects = (await readdir(folder)).filter((name) => name.endsWith(".o")).sort();
   return {
     version: MBEDTLS,
@@ -75,11 +89,14 @@ async function origin(): Promise<Mbedtls["origin"]> {
 
 async function make(into: string, options: MbedtlsOptions): Promise<void> {
   const progress = options.progress ?? quiet;
+  const prepared = process.env[PREPARED];
   const scratch = await mkdtemp(join(tmpdir(), "edgeflock-mbedtls-"));
   try {
-    await progress.step(`Downloading Mbed TLS ${MBEDTLS} (once)`, ({ note }) =>
-      fetchTo(scratch, options, note),
-    );
+    if (prepared) await cp(join(prepared, "sources"), scratch, { recursive: true });
+    else
+      await progress.step(`Downloading Mbed TLS ${MBEDTLS} (once)`, ({ note }) =>
+        mbedtlsSources(scratch, { signal: options.signal, note }),
+      );
     await cp(join(scratch, "include"), join(into, "include"), { recursive: true });
     await cp(options.config, join(into, "include", "mbedtls_config.h"));
     await cp(options.config, join(scratch, "include", "mbedtls_config.h"));
@@ -91,10 +108,17 @@ async function make(into: string, options: MbedtlsOptions): Promise<void> {
   }
 }
 
-async function fetchTo(folder: string, options: MbedtlsOptions, note: (text: string) => void): Promise<void> {
-  const file = await downloadSource("mbedtls", PACKAGE, folder, { signal: options.signal, note });
-  const wanted = new RegExp(`^${PACKAGE}-[^/]+/mbedtls/(include|library)/`);
-  await tar.x({ file, cwd: folder, strip: 2, filter: (path) => wanted.test(path) });
+/** Its folders `include` and `library`, in a folder that is not there yet. */
+export async function mbedtlsSources(folder: string, options: DownloadOptions): Promise<void> {
+  const scratch = await mkdtemp(join(tmpdir(), "edgeflock-mbedtls-"));
+  try {
+    const file = await downloadSource("mbedtls", PACKAGE, scratch, options);
+    const wanted = new RegExp(`^${PACKAGE}-[^/]+/mbedtls/(include|library)/`);
+    await mkdir(folder, { recursive: true });
+    await tar.x({ file, cwd: folder, strip: 2, filter: (path) => wanted.test(path) });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }
 
 async function compile(

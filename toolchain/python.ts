@@ -1,6 +1,6 @@
 // Python programs in virtual environments of their own, made in the cache from requirements with hashes.
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import semver from "semver";
 import { VisibleError } from "../model/visible-error.ts";
@@ -135,7 +135,11 @@ export async function esptoolOnPath(): Promise<{ path: string; version: string }
  * `python -m venv`, in the two ways that Debian's split packages call for.
  * @throws VisibleError where Python comes without the parts that are needed
  */
-async function makeVenv(python: string, folder: string, signal: AbortSignal | undefined): Promise<void> {
+export async function makeVenv(
+  python: string,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const env = cleanEnvironment();
   const whole = await tryCommand([python, "-m", "venv", folder], { env, signal });
   if (whole.exitCode === 0) return;
@@ -148,45 +152,18 @@ async function makeVenv(python: string, folder: string, signal: AbortSignal | un
   });
 }
 
-/**
- * Fetches the source archive of one package into a folder, by the hash in its requirements; nothing is installed.
- *
- * @param requirements name of a file of toolchain/python
- * @param packageName the package in it
- * @returns the archive's path
- */
-export async function downloadSource(
-  requirements: string,
-  packageName: string,
+/** The first words of a command line that runs pip for the environment in a folder. */
+export async function pipOf(
+  basePython: string,
   folder: string,
-  { signal, note }: { signal?: AbortSignal | undefined; note?: (text: string) => void } = {},
-): Promise<string> {
-  const python = await findPython();
-  if (!python) throw pythonMissing(requirements);
-  await makeVenv(python.command, join(folder, "venv"), signal);
-  const base = await pipOf(python.command, folder, signal);
-  const into = join(folder, "source");
-  const file = toolchainFile("python", `${requirements}.txt`);
-  const args = ["download", "--require-hashes", "--no-deps", "--no-input", "--disable-pip-version-check"];
-  // "--no-binary" for all would hold for what the package asks for to describe itself, too
-  const ofIt = ["--no-binary", packageName, "--dest", into, "--requirement", file];
-  await runCommand([...base, ...args, ...ofIt], {
-    env: cleanEnvironment(),
-    ...(note && { onLine: note }),
-    signal,
-    hint: PYPI_HINT,
-  });
-  const [archive] = await readdir(into);
-  return join(into, archive!);
-}
-
-async function pipOf(basePython: string, folder: string, signal: AbortSignal | undefined): Promise<string[]> {
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
   const python = venvPython(folder);
   const own = await tryCommand([python, "-m", "pip", "--version"], { env: cleanEnvironment(), signal });
   return own.exitCode === 0 ? [python, "-m", "pip"] : [basePython, "-m", "pip", "--python", python];
 }
 
-const PYPI_HINT =
+export const PYPI_HINT =
   "Check that PyPI (or the mirror in pip's configuration) can be reached, and run this again.";
 
 async function pipInstall(
@@ -226,7 +203,7 @@ async function writeLaunchers(folder: string, launchers: Record<string, readonly
 }
 
 /** The user's index and certificates stay; what would send packages elsewhere goes. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
+export function cleanEnvironment(): NodeJS.ProcessEnv {
   const environment = { ...process.env };
   for (const name of ["PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"]) {
     delete environment[name];
@@ -244,7 +221,7 @@ function minorOf(version: string): string {
   return `${semver.major(version)}.${semver.minor(version)}`;
 }
 
-function pythonMissing(name: string): VisibleError {
+export function pythonMissing(name: string): VisibleError {
   return new VisibleError(`${name} needs Python 3.10 or newer, and none is on PATH.`, {
     hint: 'Install Python 3 (Debian and Ubuntu: "apt install python3 python3-venv", macOS: "brew install python").',
   });

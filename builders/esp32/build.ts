@@ -12,6 +12,7 @@ import type { Esp32BoardName } from "./boards.ts";
 import { frameworkLibraries } from "./framework-libraries.ts";
 import { type BuiltImage, imagesOf } from "./idedata.ts";
 import { ENVIRONMENT, platformioProject } from "./platformio-project.ts";
+import { preparedPackages } from "./prepared-packages.ts";
 
 interface Arguments {
   board: Esp32BoardName;
@@ -44,8 +45,9 @@ async function main(): Promise<void> {
     await mkdir(dirname(join(project, path)), { recursive: true, mode: 0o700 });
     await writeFile(join(project, path), content, { mode: 0o600 });
   }
-  await pio("run", "--project-dir", project);
-  await pio("run", "--project-dir", project, "--target", "idedata", "--silent");
+  const packages = await preparedPackages();
+  await pio(packages, "run", "--project-dir", project);
+  await pio(packages, "run", "--project-dir", project, "--target", "idedata", "--silent");
   const idedata = await readFile(join(project, "build", ENVIRONMENT, "idedata.json"), "utf8");
   const images = imagesOf(idedata);
   for (const { from, path } of images) await copyFile(from, join("output", path));
@@ -72,10 +74,11 @@ async function readSecrets(): Promise<Record<string, string>> {
   );
 }
 
-async function pio(...args: string[]): Promise<void> {
+async function pio(packages: Record<string, string>, ...args: string[]): Promise<void> {
   const [program, ...words] = JSON.parse(process.env.EDGEFLOCK_PLATFORMIO ?? '["pio"]') as string[];
   const environment = {
     ...process.env,
+    ...packages,
     PLATFORMIO_NO_ANSI: "true",
     PLATFORMIO_DISABLE_PROGRESSBAR: "true",
     PLATFORMIO_SETTING_ENABLE_TELEMETRY: "no",

@@ -192,6 +192,10 @@ async function judge(
 const MAKE_ROOM = "make room on the disk, or set EDGEFLOCK_CACHE to a larger one";
 const HINTS: [RegExp, string][] = [
   [/no space left on device|disk quota exceeded/i, MAKE_ROOM],
+  [
+    /HTTPClientError|InternetConnectionError|could not resolve host|network is unreachable/i,
+    "it needs something from the network: take an image that holds it, or set spec.firmware.container.network",
+  ],
   [/command not found|: not found/i, "a program that the builder calls is missing: install it"],
 ];
 

@@ -1,21 +1,11 @@
-// Makes the image of a builder: a context of its Containerfile, its program, and the Node that runs it.
-// Writes a temporary folder; starts podman or docker.
-import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+// Makes the image of a builder from its Containerfile. Writes a temporary folder; starts podman or docker.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, extname, join, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { VisibleError } from "../../model/visible-error.ts";
 import type { ContainerEngine } from "../../toolchain/container-engine.ts";
 import { runCommand } from "../../toolchain/run-command.ts";
-
-/** Builders that come with a Containerfile, and the npm packages that their programs use. */
-const IMAGES = {
-  nvs: ["yaml"],
-  esp32: ["yaml", "zod"],
-} as const satisfies Record<string, readonly string[]>;
-
-export type ImageName = keyof typeof IMAGES;
-export const IMAGE_NAMES = Object.keys(IMAGES) as ImageName[];
+import { assembleContext, type ImageName } from "./image-context.ts";
 
 export interface ImageOptions {
   engine: ContainerEngine;
@@ -41,7 +31,7 @@ export async function buildBuilderImage(name: ImageName, options: ImageOptions):
   }
   const folder = await mkdtemp(join(tmpdir(), "edgeflock-image-"));
   try {
-    await assembleContext(name, folder);
+    await assembleContext(name, folder, options);
     const idFile = join(folder, "image-id");
     const { engine, base, args = {}, tag } = options;
     const values = { ...(base !== undefined && { BASE: base }), ...args };
@@ -61,40 +51,4 @@ export async function buildBuilderImage(name: ImageName, options: ImageOptions):
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** Everything that the Containerfile copies. */
-async function assembleContext(name: ImageName, folder: string): Promise<void> {
-  const own = fileURLToPath(import.meta.url);
-  const extension = extname(own);
-  const root = dirname(dirname(dirname(own)));
-  const target = join(folder, "context", "edgeflock");
-  await mkdir(join(target, "node_modules"), { recursive: true });
-  for (const part of ["builders", "model", "toolchain"]) {
-    // programs only: sources of firmware come as input, and tests of this machine have nothing to do with it
-    const filter = (path: string): boolean =>
-      !/(^|\/)(firmware|target|node_modules|go)$/.test(path.split(sep).join("/"));
-    await cp(join(root, part), join(target, part), { recursive: true, filter });
-  }
-  for (const dependency of IMAGES[name]) {
-    const from = packageFolder(dependency);
-    await cp(from, join(target, "node_modules", dependency), { recursive: true });
-  }
-  await copyFile(process.execPath, join(target, "node"));
-  await chmod(join(target, "node"), 0o755);
-  await writeFile(join(target, "package.json"), '{ "type": "module" }\n');
-  await writeFile(join(target, "run.mjs"), `await import("./builders/${name}/build${extension}");\n`);
-  await copyFile(join(root, "builders", name, "Containerfile"), join(folder, "Containerfile"));
-  await copyFile(
-    join(root, "toolchain", "python", "platformio.txt"),
-    join(folder, "context", "platformio.txt"),
-  );
-}
-
-function packageFolder(name: string): string {
-  const entry = fileURLToPath(import.meta.resolve(name));
-  const marker = join("node_modules", name);
-  const at = entry.lastIndexOf(marker);
-  if (at < 0) throw new Error(`${name} is at ${relative(".", entry)}, in no node_modules`);
-  return entry.slice(0, at + marker.length);
 }

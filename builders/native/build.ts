@@ -22,7 +22,7 @@ import {
 } from "../partitions/index.ts";
 import { makeSbom, SBOM } from "../sbom.ts";
 import { hashSourceTree } from "../source-tree.ts";
-import { COMPILE, COMPILER_VARIABLE, type HostCompiler, LINK } from "./compiler.ts";
+import { COMPILE, COMPILER_VARIABLE, type HostCompiler, IMAGE_COMPILER, LINK } from "./compiler.ts";
 import { wrapHostExecutable } from "./host-executable.ts";
 import { linkedLibraries } from "./linked-libraries.ts";
 
@@ -79,7 +79,7 @@ async function main(): Promise<void> {
 /** Builder.ts says which it found; in a container it is the image's own. */
 function hostCompiler(): HostCompiler {
   const told = process.env[COMPILER_VARIABLE];
-  return told ? (JSON.parse(told) as HostCompiler) : { command: ["c++"], identity: "c++ of this image" };
+  return told ? (JSON.parse(told) as HostCompiler) : IMAGE_COMPILER;
 }
 
 function library(compiler: HostCompiler, source: string): Promise<Mbedtls> {

@@ -9,6 +9,9 @@ export interface HostCompiler {
   identity: string;
 }
 
+/** Of the builder's image, whose digest is what identifies it. */
+export const IMAGE_COMPILER: HostCompiler = { command: ["c++"], identity: "c++ of this image" };
+
 /** Strict, portable, and the same bytes each time: no paths, no times, no ids. */
 export const COMPILE = [
   "-std=c++17",

@@ -1,6 +1,6 @@
 // `edgeflock builder-image`: makes the container image of a builder. Starts podman or docker.
 import { Argument, Command } from "commander";
-import { IMAGE_NAMES, type ImageName } from "../../builders/images/builder-image.ts";
+import { IMAGE_NAMES, type ImageName } from "../../builders/images/image-context.ts";
 
 interface Options {
   base?: string;

@@ -1,16 +1,28 @@
 // The images of builders, made from their Containerfiles and run by the container executor. Needs podman and
 // debootstrap, as root: images cannot be pulled everywhere, so the base is made of Debian's packages.
 import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseAppImage } from "../../../builders/app-image.ts";
+import { unpackArchive } from "../../../builders/artifact-archive.ts";
+import { buildFirmware } from "../../../builders/build-firmware.ts";
+import { buildConfigImages } from "../../../builders/config/build-images.ts";
+import { planConfigBuilder } from "../../../builders/config/builder.ts";
 import { splitSecrets } from "../../../builders/config/contract.ts";
 import { ContainerExecutor } from "../../../builders/executors/container.ts";
 import { buildBuilderImage } from "../../../builders/images/builder-image.ts";
+import { hostExecutable } from "../../../builders/native/host-executable.ts";
 import { generateNvs } from "../../../builders/nvs/generate.ts";
+import { SBOM } from "../../../builders/sbom.ts";
 import { WorkFolder } from "../../../builders/work-folder.ts";
+import { ownImage } from "../../../dynamic-providers/device-image.ts";
+import { configBuilder } from "../../../model/schema-config-builder.ts";
+import type { VisibleError } from "../../../model/visible-error.ts";
 import { findContainerEngine } from "../../../toolchain/container-engine.ts";
+import { PLATFORMIO } from "../../../toolchain/versions.ts";
 
 const engine = await findContainerEngine().catch(() => undefined);
 const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
@@ -18,7 +30,7 @@ const able = engine?.kind === "podman" && process.getuid?.() === 0 && has("deboo
 const made: string[] = [];
 let base = "";
 
-/** Debian with a compiler, from the mirror that this machine uses. EDGEFLOCK_TEST_BASE names one that is there. */
+/** Debian with a compiler and Python, so that no image's build needs its mirror; from the mirror that this machine uses. EDGEFLOCK_TEST_BASE names one that is there. */
 async function makeBase(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "edgeflock-base-"));
   const words = ["indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"];
@@ -28,7 +40,8 @@ async function makeBase(): Promise<string> {
     .find(([, name]) => /^[a-z]+$/.test(name ?? ""))!;
   try {
     const root = join(folder, "root");
-    const arguments_ = ["--variant=minbase", "--include=g++,libstdc++6", release!, root, mirror!];
+    const packages = "--include=g++,libstdc++6,python3,python3-venv,git";
+    const arguments_ = ["--variant=minbase", packages, release!, root, mirror!];
     execFileSync("debootstrap", arguments_, { stdio: "ignore" });
     execFileSync("tar", ["--create", "--file", join(folder, "base.tar"), "--directory", root, "."]);
     const id = execFileSync(engine!.command, ["import", "--quiet", join(folder, "base.tar")], {
@@ -81,4 +94,112 @@ describe.skipIf(!able)("an image of a builder", () => {
       await work.remove();
     }
   });
+  it("nvs makes the images of a class's devices, by its manifest", async () => {
+    const image = await buildBuilderImage("nvs", { engine: engine!, base });
+    const of = { chip: "esp32", config: { label: "cfg", size: 0x6000, format: "nvs" as const } };
+    const spec = configBuilder.parse({ name: "image", image, memory: "512m" });
+    const builder = (await planConfigBuilder(spec, of, "/"))!;
+    const requests = ["cam-001", "cam-002", "cam-003"].map((device) => ({
+      device,
+      entries: [
+        { namespace: "edgeflock", key: "device", type: "string" as const, value: device, secret: false },
+        {
+          namespace: "wifi",
+          key: "password",
+          type: "string" as const,
+          value: "hunter2-hunter2",
+          secret: true,
+        },
+      ],
+    }));
+    const results = await buildConfigImages(builder, requests, { projectFolder: "/" });
+    for (const [index, result] of results.entries()) {
+      if (result.status === "rejected") throw result.reason;
+      const entries = requests[index]!.entries.map(({ secret: _, ...entry }) => entry);
+      expect(result.value.image).toEqual(Buffer.from(ownImage({ size: 0x6000, entries }).image));
+    }
+  });
+
+  it("native makes firmware without a network: the same as on this machine, where the compiler is the same", async () => {
+    const image = await buildBuilderImage("native", { engine: engine!, base });
+    made.push(image);
+    const request = {
+      ...{ builder: { name: "native", args: { version: "1.2.3" } }, chip: "esp32", projectFolder: "/" },
+      ...{ config: { label: "cfg", size: 0x6000 }, container: { image } },
+    };
+    await usingOwnCache(async () => {
+      const started = Date.now();
+      const built = await buildFirmware(request);
+      console.log(`native in a container: ${((Date.now() - started) / 1000).toFixed(1)} s`);
+      expect(built).toMatchObject({ built: true, artifact: { version: "1.2.3", chip: "esp32" } });
+      const files = unpackArchive(built.archive);
+      expect(Buffer.from(files.get(SBOM)!).toString()).toContain('"name": "mbedtls"');
+      expect(boot(files)).toMatchObject({
+        status: 3,
+        stdout: expect.stringContaining("firmware 1.2.3 for esp32"),
+      });
+      expect((await buildFirmware(request)).built).toBe(false);
+      const again = await usingOwnCache(() => buildFirmware(request));
+      expect(again).toMatchObject({ built: true, artifact: { digest: built.artifact.digest } });
+    });
+  });
+
+  it("esp32 has PlatformIO, of wheels that were fetched by hash, and says what is wrong where it has no compilers", async () => {
+    const image = await buildBuilderImage("esp32", { engine: engine!, base, args: { PLATFORM: "" } });
+    made.push(image);
+    const words = [
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "--ulimit",
+      "nofile=4096:4096",
+      "--ulimit",
+      "nproc=4096:4096",
+    ];
+    const said = spawnSync(engine!.command, [...words, "--entrypoint", "pio", image, "--version"], {
+      encoding: "utf8",
+    });
+    expect(said.stdout).toContain(`version ${PLATFORMIO}`);
+    const request = {
+      ...{ builder: { name: "esp32", args: { board: "esp32dev" } }, chip: "esp32", projectFolder: "/" },
+      ...{ config: { label: "cfg", size: 0x6000 }, container: { image } },
+    };
+    const error = await usingOwnCache(() =>
+      buildFirmware(request).catch((caught: unknown) => caught as Error),
+    );
+    expect((error as Error).message).toMatch(/firmware builder "esp32" failed with exit code 1/);
+    expect((error as Error).message).toContain("Platform Manager: Installing espressif32 @ 6.12.0");
+    expect((error as VisibleError).hint).toContain("spec.firmware.container.network");
+  });
 });
+
+/** So that it is built. */
+async function usingOwnCache<T>(work: () => Promise<T>): Promise<T> {
+  const before = process.env.EDGEFLOCK_CACHE;
+  const cache = await mkdtemp(join(tmpdir(), "edgeflock-cache-"));
+  process.env.EDGEFLOCK_CACHE = cache;
+  try {
+    return await work();
+  } finally {
+    if (before === undefined) delete process.env.EDGEFLOCK_CACHE;
+    else process.env.EDGEFLOCK_CACHE = before;
+    await rm(cache, { recursive: true, force: true });
+  }
+}
+
+/** Starts the program of an image once, on a flash without a configuration. */
+function boot(files: ReadonlyMap<string, Uint8Array>) {
+  const folder = mkdtempSync(join(tmpdir(), "edgeflock-boot-"));
+  try {
+    const flash = Buffer.alloc(4 * 2 ** 20, 0xff);
+    flash.set(files.get("partition-table.bin")!, 0x8000);
+    flash.set(files.get("firmware.bin")!, 0x10000);
+    writeFileSync(join(folder, "flash.bin"), flash);
+    const program = join(folder, "firmware");
+    writeFileSync(program, hostExecutable(parseAppImage(files.get("firmware.bin")!)), { mode: 0o755 });
+    return spawnSync(program, ["--flash", join(folder, "flash.bin"), "--once"], { encoding: "utf8" });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -79,6 +79,18 @@ describe.skipIf(rust === undefined)("firmware in Rust for the ESP32-C3", () => {
     expect(descriptor).toMatchObject({ projectName: "edgeflock-esp-rs", time: "", date: "" });
   });
 
+  it("lists its crates, and the one that brings the bootloader, with their checksums", () => {
+    const { components } = JSON.parse(Buffer.from(files.get("sbom.cdx.json")!).toString());
+    for (const name of ["esp-hal", "espflash"]) {
+      expect(components).toContainEqual(
+        expect.objectContaining({
+          ...{ type: "library", name, purl: expect.stringMatching(/^pkg:cargo\//) },
+          hashes: [{ alg: "SHA-256", content: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+        }),
+      );
+    }
+  });
+
   it("is accepted by esptool: application and bootloader", () => {
     const info = (file: string): string => {
       const [program, ...args] = esptool;
