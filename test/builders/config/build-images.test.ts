@@ -154,6 +154,18 @@ describe("a configuration image by a program of the user's", () => {
     expect(error.message).not.toContain("hunter2");
   });
 
+  it("is not waited for longer than its time limit", async () => {
+    const spec = {
+      name: "command",
+      command: ["sh", "-c", "echo started; sleep 1000"],
+      timeLimitMinutes: 0.02,
+    };
+    const error = await failure(await planned(spec));
+    expect(error.message).toMatch(
+      /builder of cam-001 did not end within 1.2 s and was stopped\.\n {2}started/,
+    );
+  });
+
   it("is not made of sources that are no longer those of the preview", async () => {
     await writeFiles(place.folder, { "images/make.sh": "exit 0" });
     const builder = await planned({

@@ -188,6 +188,19 @@ describe("the process executor", () => {
     for (const pid of copied) expect(await runs(pid)).toBe(false);
   });
 
+  it("ends a builder that goes on forking, each time in a session of its own", async () => {
+    const hops = join(place.folder, "hops");
+    // outlives the work folder, but not the test by long
+    const hop = `echo x >>"${hops}"; [ $1 -gt 5000 ] || setsid sh "$0" $(($1 + 1)) & exit`;
+    await writeFiles(place.folder, { hop });
+    const { error } = await run(`for n in 1 2 3 4 5 6; do sh "${place.folder}/hop" 0; done; sleep 0.2`);
+    expect(error).toBeUndefined();
+    const before = (await stat(hops)).size;
+    expect(before).toBeGreaterThan(20);
+    await sleep(300);
+    expect((await stat(hops)).size).toBe(before);
+  });
+
   it("masks secrets in output, error and log: whole, by line, encoded, and across cuts", async () => {
     const secret = 's3cr"et+v/alue';
     const pem = "-----BEGIN X-----\nMIIabcdef\n-----END X-----";
