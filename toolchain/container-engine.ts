@@ -10,6 +10,8 @@ export interface ContainerEngine {
   command: string;
   /** The user and group, `0:0`, that have this user's rights inside of a container. */
   user: string;
+  /** Whether it keeps to limits of memory, processors and processes. */
+  limits: boolean;
 }
 
 /** Names or paths; the first that works is taken. Set by those who have both. */
@@ -46,13 +48,22 @@ export async function findContainerEngine(
 async function examine(command: string, environment: NodeJS.ProcessEnv): Promise<ContainerEngine | string> {
   const kind = basename(command).includes("docker") ? "docker" : "podman";
   // docker's client answers without its server; both answer this only if containers can be run
-  const format = kind === "docker" ? "{{.ServerVersion}}" : "{{.Version.Version}}";
-  const { exitCode, all } = await tryCommand([command, "info", "--format", format], {
+  const format =
+    kind === "docker"
+      ? "{{.ServerVersion}}"
+      : "rootless={{.Host.Security.Rootless}} cgroups={{.Host.CgroupsVersion}}";
+  const { exitCode, stdout, all } = await tryCommand([command, "info", "--format", format], {
     env: environment,
     timeout: 60_000,
   });
   if (exitCode !== 0) return all.trim().split("\n").at(-1)?.slice(0, 300) || "does not run";
   const { uid, gid } = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   // Rootless podman shows this user as root inside; docker's server runs as root and shows users as they are.
-  return { kind, command, user: kind === "podman" ? "0:0" : `${uid}:${gid}` };
+  const user = kind === "podman" ? "0:0" : `${uid}:${gid}`;
+  return { kind, command, user, limits: keepsLimits(stdout) };
+}
+
+/** Exported for tests. Without root, podman limits nothing where cgroups are of version 1, and only says so. */
+export function keepsLimits(information: string): boolean {
+  return !/rootless=true cgroups=v1/.test(information);
 }

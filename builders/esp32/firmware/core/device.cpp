@@ -147,7 +147,7 @@ std::string Device::carryOut(const std::string &command) {
 
 std::string Device::publishStill() {
   std::vector<uint8_t> jpeg;
-  const std::string problem = board_.takeStill(settings_, jpeg);
+  std::string problem = board_.takeStill(settings_, jpeg);
   if (!problem.empty()) return problem;
   const bool sent = client_.publishOnce(valueTopic(broker_.topic, "still"), jpeg.data(), jpeg.size());
   return sent ? "" : "the still could not be sent";

@@ -25,7 +25,7 @@ void mixBlock(uint32_t state[4], const uint8_t *block) {
     }
     // RFC 1321, 3.4: the table's element is the integer part of 2^32 * |sin(step + 1)|
     const auto constant = static_cast<uint32_t>(4294967296.0 * std::fabs(std::sin(step + 1.0)));
-    const uint32_t sum = a + mixed + constant + readU32(block + 4 * (word % 16));
+    const uint32_t sum = a + mixed + constant + readU32(block + size_t{4} * (word % 16));
     a = d;
     d = c;
     c = b;

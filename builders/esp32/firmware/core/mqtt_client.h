@@ -39,10 +39,10 @@ class MqttClient {
 
  private:
   struct Unacknowledged {
-    uint16_t id;
+    uint16_t id = 0;
     std::string topic;
     std::string payload;
-    bool retained;
+    bool retained = false;
   };
 
   bool send(const Unacknowledged &message, bool again);

@@ -6,7 +6,7 @@ namespace edgeflock {
 namespace {
 
 struct PageRef {
-  size_t number;
+  size_t number = 0;
   NvsPage page;
 };
 

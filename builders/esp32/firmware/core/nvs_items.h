@@ -12,10 +12,10 @@
 namespace edgeflock {
 
 struct NvsItem {
-  size_t page;   ///< number of the page in the partition
-  size_t index;  ///< number of the entry in the page
+  size_t page = 0;   ///< number of the page in the partition
+  size_t index = 0;  ///< number of the entry in the page
   NvsHeader header;
-  const uint8_t *payload;  ///< the entries that follow the header; `header.span - 1` of them
+  const uint8_t *payload = nullptr;  ///< the entries that follow the header; `header.span - 1` of them
 
   std::string where() const {
     return "page " + std::to_string(page) + ", entry " + std::to_string(index);

@@ -82,7 +82,7 @@ std::string contentsAsJson(const NvsContents &contents, bool showValues) {
     out += "{\"namespace\":" + jsonString(value.space) + ",\"key\":" + jsonString(value.key);
     out += ",\"type\":" + jsonString(value.typeName());
     if (showValues) out += ",\"value\":" + valueAsJson(value);
-    out += "}";
+    out += '}';
   }
   out += "],\"problems\":[";
   comma = "";

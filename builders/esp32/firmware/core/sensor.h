@@ -63,8 +63,8 @@ class Sensors {
   struct Slot {
     std::string name;
     std::unique_ptr<Sensor> sensor;
-    uint64_t interval;  ///< milliseconds
-    uint64_t due;
+    uint64_t interval = 0;  ///< milliseconds
+    uint64_t due = 0;
     std::string problem;
   };
   /// Empty where nothing could be measured.

@@ -82,7 +82,7 @@ std::string TlsStream::Session::prepare(const TlsIdentity &identity, const std::
                                   MBEDTLS_SSL_PRESET_DEFAULT) != 0) {
     return "no memory for TLS";
   }
-  const std::string problem = prepareClient(identity);
+  std::string problem = prepareClient(identity);
   if (!problem.empty()) return problem;
   mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_ca_chain(&config, &ca, nullptr);

@@ -67,7 +67,7 @@ class Bme280 : public Sensor {
     c_.t2 = readI16(low + 2);
     c_.t3 = readI16(low + 4);
     c_.p1 = readU16(low + 6);
-    for (int number = 2; number <= 9; number++) c_.p[number] = readI16(low + 4 + 2 * number);
+    for (size_t number = 2; number <= 9; number++) c_.p[number] = readI16(low + 4 + 2 * number);
     c_.h1 = low[25];
     c_.h2 = readI16(high);
     c_.h3 = high[2];

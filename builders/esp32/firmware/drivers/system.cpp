@@ -8,7 +8,8 @@ class System : public Sensor {
   explicit System(Board &board) : board_(board) {}
 
   std::string read(Reading &reading) override {
-    reading = {{"uptime", static_cast<double>(board_.milliseconds() / 1000)},
+    const uint64_t seconds = board_.milliseconds() / 1000;
+    reading = {{"uptime", static_cast<double>(seconds)},
                {"heap", static_cast<double>(board_.freeHeap())}};
     return "";
   }

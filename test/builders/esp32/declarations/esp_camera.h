@@ -7,8 +7,8 @@
 using esp_err_t = int;
 #define ESP_OK 0
 
-enum framesize_t { FRAMESIZE_QVGA = 5, FRAMESIZE_VGA = 8, FRAMESIZE_SVGA, FRAMESIZE_XGA, FRAMESIZE_SXGA = 12, FRAMESIZE_UXGA };
-enum pixformat_t { PIXFORMAT_JPEG = 4 };
+enum framesize_t { FRAMESIZE_96X96 = 0, FRAMESIZE_QVGA = 5, FRAMESIZE_VGA = 8, FRAMESIZE_SVGA, FRAMESIZE_XGA, FRAMESIZE_SXGA = 12, FRAMESIZE_UXGA };
+enum pixformat_t { PIXFORMAT_RGB565 = 0, PIXFORMAT_JPEG = 4 };
 enum ledc_timer_t { LEDC_TIMER_0 = 0 };
 enum ledc_channel_t { LEDC_CHANNEL_0 = 0 };
 enum camera_fb_location_t { CAMERA_FB_IN_PSRAM, CAMERA_FB_IN_DRAM };

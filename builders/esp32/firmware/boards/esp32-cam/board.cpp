@@ -11,7 +11,7 @@ constexpr uint8_t kLamp = 4;
 constexpr uint32_t kLampWarmsUp = 150;  // milliseconds, in which exposure adapts
 
 struct Size {
-  const char *name;
+  const char *name = "";
   framesize_t size;
 };
 constexpr Size kSizes[] = {{"QVGA", FRAMESIZE_QVGA}, {"VGA", FRAMESIZE_VGA},   {"SVGA", FRAMESIZE_SVGA},

@@ -34,8 +34,11 @@ bool readFile(const std::string &path, std::string &bytes) {
   std::FILE *file = std::fopen(path.c_str(), "rb");
   if (file == nullptr) return false;
   char block[65536];
-  size_t length = 0;
-  while ((length = std::fread(block, 1, sizeof block, file)) > 0) bytes.append(block, length);
+  size_t length = sizeof block;
+  while (length == sizeof block) {
+    length = std::fread(block, 1, sizeof block, file);
+    bytes.append(block, length);
+  }
   const bool whole = std::ferror(file) == 0;
   std::fclose(file);
   return whole;

@@ -12,7 +12,7 @@ class TcpStream : public Stream {
   TcpStream() = default;
   TcpStream(const TcpStream &) = delete;
   TcpStream &operator=(const TcpStream &) = delete;
-  ~TcpStream() override { close(); }
+  ~TcpStream() override { TcpStream::close(); }
 
   std::string open(const std::string &host, uint16_t port) override;
   int read(uint8_t *bytes, size_t length) override;
