@@ -1,7 +1,7 @@
 // Real containers of podman (or docker), of images made here: nothing is pulled. Skipped where none can be run.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -129,6 +129,21 @@ describe.skipIf(!engine || !existsSync(shell))("a builder in a container", () =>
     expect(error?.message).toMatch(/did not end within 3 s and was stopped\.\n {2}started/);
     expect(containers()).toEqual([]);
     expect(await processesOf(work.mark)).toEqual([]);
+  });
+
+  it("is stopped when it fills the disk of its work folder", async (context) => {
+    const disk = join(place.folder, "disk");
+    await mkdir(disk);
+    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64m", "edgeflock-test", disk]);
+    if (mounted.status !== 0) return context.skip("only root can mount a small disk");
+    process.env.EDGEFLOCK_CACHE = disk;
+    try {
+      const { error } = await run("echo writing; head -c 50000000 /dev/zero > output/large; sleep 60");
+      expect(error?.message).toMatch(/filled the disk and was stopped\.\n {2}writing/);
+      expect(containers()).toEqual([]);
+    } finally {
+      spawnSync("umount", [disk]);
+    }
   });
 
   it("is ended by Ctrl-C", async () => {
