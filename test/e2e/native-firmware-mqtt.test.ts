@@ -1,20 +1,15 @@
 // The native firmware as a device of the fleet: booted by the virtual ESP32, it speaks to a real Mosquitto with TLS,
 // with its own credential and within its own rights.
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MqttClient } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { unpackArchive } from "../../builders/artifact-archive.ts";
 import { buildFirmware } from "../../builders/build-firmware.ts";
 import type { BuiltFirmware } from "../../builders/contract.ts";
 import { aclLines } from "../../builders/mosquitto/acl-file.ts";
 import { passwordLine } from "../../builders/mosquitto/password-file.ts";
-import { generateNvs } from "../../builders/nvs/generate.ts";
 import { startVirtualDevice, type VirtualDevice } from "../../flash/virtual-esp32/start-virtual-device.ts";
 import { announcementTopic, readAnnouncement } from "../../model/announcement.ts";
-import { fillDeviceConfig, planDeviceConfig } from "../../model/device-config.ts";
-import { deviceRights, deviceSubscriptions } from "../../model/mqtt-access.ts";
-import { resolveSettings } from "../../model/resolve.ts";
+import { deviceRights } from "../../model/mqtt-access.ts";
 import { TestFolder } from "../flash/virtual-esp32/support.ts";
 import {
   type BrokerFiles,
@@ -24,22 +19,10 @@ import {
   Mosquitto,
   type Tls,
 } from "./mosquitto.ts";
+import { DEVICE, SENSORS, TOPIC, writeFlash } from "./native-board.ts";
 
-const DEVICE = {
-  original: "fern-01",
-  className: "node",
-  groups: ["north"],
-  commands: true,
-  broadcasts: true,
-};
 const CREDENTIAL = { username: "fern-01.g1", password: "s3cret of fern-01" };
 const OBSERVER = { username: "observer", password: "of the test alone" };
-const TOPIC = "site/fern-01";
-const SENSORS = [
-  { name: "soil", driver: "simulated", unit: "%" },
-  { name: "board", driver: "system" },
-  { name: "off", driver: "simulated" },
-];
 
 const there = (await findMosquitto()) !== undefined;
 if (!there)
@@ -117,41 +100,13 @@ describe.skipIf(!there)("the native firmware and a Mosquitto with TLS", () => {
     host?: string;
     tls?: boolean;
   }
-  /** A flash as esptool leaves it, with the configuration that the fleet's own model makes. */
   async function flash(
     name: string,
     { ca = tls.certificate, password = CREDENTIAL.password, host = "127.0.0.1", tls: secure = true }: Changes,
   ): Promise<string> {
-    const { settings } = resolveSettings<string>({
-      cluster: { kind: "DevicesCluster", name: "site", settings: { "telemetry.interval": 1 }, secrets: {} },
-      class: { kind: "DeviceClass", name: "node", settings: { "soil.value": 50 }, secrets: {} },
-      groups: [],
-      device: {
-        kind: "Device",
-        name: "fern-01",
-        settings: { "off.enabled": false },
-        secrets: {},
-        mapping: [],
-      },
-    });
-    const plan = planDeviceConfig({
-      device: "fern-01",
-      className: "node",
-      cluster: { name: "site", mqtt: { broker: { host, port, tls: secure }, ...(ca !== "" && { ca }) } },
-      topic: TOPIC,
-      subscriptions: deviceSubscriptions("site", DEVICE),
-      username: CREDENTIAL.username,
-      generation: 3,
-      settings,
-    });
-    const { entries } = fillDeviceConfig(plan, { "mqtt.password": password }, new Uint8Array(32));
-    const { artifact, archive } = firmware;
-    const contents = unpackArchive(archive);
-    const bytes = Buffer.alloc(4 * 1024 * 1024, 0xff);
-    for (const { offset, path } of artifact.files) bytes.set(contents.get(path)!, offset);
-    bytes.set(generateNvs(entries, { size: 0x6000 }), artifact.config.offset);
     const path = join(folder.path, `${name}.bin`);
-    await writeFile(path, bytes, { mode: 0o600 });
+    const broker = { host, port, tls: secure, ca };
+    await writeFlash(path, firmware, broker, { ...CREDENTIAL, password });
     return path;
   }
   const boot = async (name: string, changes: Changes) =>

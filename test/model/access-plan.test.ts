@@ -60,6 +60,21 @@ describe("the plan of who may do what", () => {
     }
   });
 
+  it("lets the manager of clusters alone write a topology operator's objects, and only where the broker has one", () => {
+    const input = {
+      namespace: "gh",
+      cluster: "greenhouse",
+      classes: [],
+      devices: ["a"],
+      createsClusters: true,
+    };
+    const holders = (brokerOperator: boolean) =>
+      accessPlan({ ...input, brokerOperator })
+        .roles.filter(({ rules }) => rules.some(({ apiGroups }) => apiGroups.includes("rabbitmq.com")))
+        .map(({ role }) => role);
+    expect([holders(true), holders(false)]).toEqual([["clusters"], []]);
+  });
+
   it("gives a flasher none of the four kinds, and nobody their status", () => {
     const all = [...plan(["a"]).roles, ...plan(["a"]).clusterRoles];
     for (const { role, rules } of all) {
