@@ -1,24 +1,29 @@
-// The Pulumi program: loads the stack's manifests, declares the fleet, exports its outputs.
+// The Pulumi program: loads what the stack declares, declares the fleet, exports its outputs.
 // A project of your own gets the same with `export * from "edgeflock/program"` in its index.ts.
-import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { FIRMWARE_BUILDERS, sensorProblem } from "./builders/builders.ts";
 import { declareFleet } from "./components/index.ts";
+import { clientOf } from "./components/kubernetes-connection.ts";
 import { reportable } from "./components/visible.ts";
 import { withoutSecretsInDebugLog } from "./components/without-secrets-in-debug-log.ts";
 import { withoutStackTraces } from "./components/without-stack-traces.ts";
+import { loadDeclared, sourceFromConfig } from "./kubernetes/declared.ts";
+import { targetFromConfig } from "./kubernetes/target.ts";
 import { atConfiguredBroker } from "./model/embedded-broker.ts";
-import { loadManifests } from "./model/load-manifests.ts";
-import { readManifestFiles } from "./model/read-manifest-files.ts";
+import { declaredFolder } from "./toolchain/stack-file.ts";
 
 withoutStackTraces();
 withoutSecretsInDebugLog();
 const config = new pulumi.Config("edgeflock");
-const folder = config.get("manifests") ?? join("stacks", pulumi.getStack());
+const get = (key: string) => config.get(key);
+const folder = declaredFolder("", pulumi.getStack(), get);
 const firmwareBuilders = FIRMWARE_BUILDERS.map(({ name }) => name);
 const fleet = await reportable(async () => {
-  const documents = loadManifests(readManifestFiles(folder), { firmwareBuilders, sensorProblem });
-  return declareFleet(atConfiguredBroker(documents, config.get("broker"), process.cwd()));
+  const connect = () => clientOf(targetFromConfig(get));
+  const documents = await loadDeclared({ get, folder, connect }, { firmwareBuilders, sensorProblem });
+  return declareFleet(atConfiguredBroker(documents, get("broker"), process.cwd()), {
+    inCluster: sourceFromConfig(get) === "cluster",
+  });
 });
 
 /** One POSIX shell script a device class: `pulumi stack output flashScripts --json`. */

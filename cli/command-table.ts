@@ -40,6 +40,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import("./commands/pulumi.ts"),
   },
   {
+    name: "reconcile",
+    summary: "keep a stack as the objects in its Kubernetes declare it",
+    load: () => import("./commands/reconcile.ts"),
+  },
+  {
     name: "kubectl",
     summary: "run kubectl against the embedded Kubernetes",
     load: () => import("./commands/kubectl.ts"),

@@ -36,6 +36,11 @@ export interface DevicesClusterArgs extends SpecArgs<DevicesClusterSpecInput> {
   metadata?: MetadataArgs;
   /** Which Kubernetes. @default what the stack's configuration says (`edgeflock:kubeContext`) */
   kubernetes?: KubernetesArgs;
+  /**
+   * Whether the Namespace may be there already, and stays when the fleet goes: it holds the objects that declare the
+   * fleet. @default false
+   */
+  keepNamespace?: boolean;
 }
 
 /** On the Namespace: which root key the credentials in it come from. */
@@ -72,7 +77,7 @@ export class DevicesCluster extends pulumi.ComponentResource {
       givenFormerly(args),
     );
     super("edgeflock:index:DevicesCluster", name, renamed.shown, withAliases(renamed, opts));
-    const { metadata, kubernetes: kubernetesArgs, ...specArgs } = args;
+    const { metadata, kubernetes: kubernetesArgs, keepNamespace = false, ...specArgs } = args;
     const checked = visible(() =>
       checkedSpec("DevicesCluster", name, metadata, devicesClusterSpec, specArgs),
     );
@@ -105,12 +110,13 @@ export class DevicesCluster extends pulumi.ComponentResource {
             name: this.namespaceName,
             labels,
             annotations: { [ROOT_KEY_ANNOTATION]: this.#rootKeyFingerprint() },
+            nobodys: keepNamespace,
           },
           owned,
           this.connection.api,
         ),
       },
-      child,
+      { ...child, retainOnDelete: keepNamespace },
     );
     this.namespace = namespace.metadata.name;
     visible(() =>

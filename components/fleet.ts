@@ -22,6 +22,11 @@ export interface Fleet {
   clusters: Record<string, { namespace: string; devices: number; classes: string[]; groups: string[] }>;
 }
 
+export interface FleetOptions {
+  /** Whether the manifests are objects in the namespaces that they declare, which then stay when the fleet goes. */
+  inCluster?: boolean;
+}
+
 /**
  * Declares everything. Resources are named `<namespace>/<name>`: where a manifest stands in which file plays no part.
  *
@@ -29,14 +34,21 @@ export interface Fleet {
  *
  * @throws ProblemsError naming, with file and line, every secret that has no value now
  */
-export async function declareFleet(documents: Documents): Promise<Fleet> {
+export async function declareFleet(
+  documents: Documents,
+  { inCluster = false }: FleetOptions = {},
+): Promise<Fleet> {
   requireAllSecrets(documents);
   const clusters = new Map<string, DevicesCluster>();
   for (const { manifest } of documents.clusters) {
     const { metadata, spec } = manifest;
     clusters.set(
       spec.namespace,
-      new DevicesCluster(metadata.name, { ...spec, metadata: metadataArgs(manifest) }),
+      new DevicesCluster(metadata.name, {
+        ...spec,
+        metadata: metadataArgs(manifest),
+        keepNamespace: inCluster,
+      }),
     );
   }
   const clusterOf = (manifest: Manifest) => clusterFor(manifest, clusters);

@@ -64,6 +64,8 @@ export interface ObjectArgs {
   namespace?: { name: string; output: pulumi.Input<string> };
   labels: Record<string, string>;
   annotations?: Record<string, pulumi.Input<string>>;
+  /** Whether one that bears no token may be taken over. @default false */
+  nobodys?: boolean;
 }
 
 /** The metadata of an object of ours: its name is known once it is known that the object may be written. */
@@ -72,13 +74,13 @@ export function ownedMetadata(
   { owner, accepted, renamed }: Ownership,
   api: () => Promise<KubernetesApi>,
 ) {
-  const { apiVersion, kind, name, namespace, labels, annotations } = object;
+  const { apiVersion, kind, name, namespace, labels, annotations, nobodys } = object;
   const address = { apiVersion, kind, metadata: { name, ...(namespace && { namespace: namespace.name }) } };
   return {
     name: accepted.apply(async (tokens) => {
       await reportable(async () => {
         const live = await (await api()).getOrUndefined(address);
-        if (live) refuseForeign(live, tokens);
+        if (live) refuseForeign(live, tokens, nobodys);
       });
       return name;
     }),

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { AgentOptions } from "node:https";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { VisibleError } from "../model/visible-error.ts";
 
@@ -171,17 +172,23 @@ function withoutUndefined(
   return Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
 }
 
-async function connectionByLibrary(paths: string[], contextName: string): Promise<Connection> {
-  const { KubeConfig } = await import("@kubernetes/client-node");
-  const config = new KubeConfig();
+/** Reads the files into the client library's own configuration, in place of what it held. */
+export function fillLibraryConfig(config: KubeConfig, paths: readonly string[], contextName: string): void {
   const [first, ...rest] = paths;
   config.loadFromFile(first!);
+  const Further = config.constructor as new () => KubeConfig;
   for (const path of rest) {
-    const further = new KubeConfig();
+    const further = new Further();
     further.loadFromFile(path);
     config.mergeConfig(further);
   }
   config.setCurrentContext(contextName);
+}
+
+async function connectionByLibrary(paths: string[], contextName: string): Promise<Connection> {
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const config = new KubeConfig();
+  fillLibraryConfig(config, paths, contextName);
   const options: AgentOptions & { headers?: Record<string, string> } = {};
   await config.applyToHTTPSOptions(options);
   return {

@@ -75,11 +75,12 @@ export async function deleteOwned(api: KubernetesApi, address: ObjectAddress, ow
 
 /**
  * @param accepted tokens of the owner: the present one first, then former ones
+ * @param nobodys whether an object without a token may be taken over
  * @throws VisibleError for an object of somebody else's
  */
-export function refuseForeign(live: KubernetesObject, accepted: readonly string[]): void {
+export function refuseForeign(live: KubernetesObject, accepted: readonly string[], nobodys = false): void {
   const token = live.metadata.annotations?.[OWNER_ANNOTATION];
-  if (token !== undefined && accepted.includes(token)) return;
+  if (token === undefined ? nobodys : accepted.includes(token)) return;
   const { namespace, name } = live.metadata;
   const where = `${live.kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
   const owner = accepted[0];

@@ -1,18 +1,19 @@
 // The YAML parser's events → values, with what manifests don't use refused where it stands: anchors, aliases, merge keys,
 // tags, directives, duplicate keys, words that mean different things to different readers. Pure; touches nothing.
 import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE } from "js-yaml";
-import { formatPath, type Problem, quote } from "./problem.ts";
+import { formatPath, type Position, type Problem, quote } from "./problem.ts";
 import { findNode, nodeStart } from "./yaml-position.ts";
 import { readPlainScalar } from "./yaml-scalar.ts";
 
-/** One document of a file. */
+/** One document of a file, or an object of a cluster. */
 export interface YamlDocument {
+  /** Also an object's kind and name: `Device greenhouse/cam-001`. */
   file: string;
   /** Line of its first field, from 1. */
-  line: number;
+  line?: number;
   value: unknown;
   /** Position of the field at a path, or of the nearest one above it that is there. */
-  locate(path: readonly PropertyKey[], part: "key" | "value"): { line: number; column: number };
+  locate(path: readonly PropertyKey[], part: "key" | "value"): Position;
 }
 
 /** Text that was parsed as a whole, and the number of lines that stand before it in the file. */

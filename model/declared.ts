@@ -4,7 +4,7 @@ import { problemAt } from "./check-manifest.ts";
 import type { YamlDocument } from "./compose-yaml.ts";
 import type { Documents, Located } from "./load-manifests.ts";
 import type { Kind } from "./names.ts";
-import type { Problem } from "./problem.ts";
+import { type Problem, placeText } from "./problem.ts";
 import type {
   DeviceClassManifest,
   DeviceGroupManifest,
@@ -64,16 +64,17 @@ export class Declared {
     return problemAt(this.#documents.get(manifest)!, path, message, part);
   }
 
-  /** `DeviceGroup north-hall (stacks/demo/groups.yaml:12)` */
+  /** `DeviceGroup north-hall (stacks/demo/groups.yaml:12)`; an object's place is its name. */
   describe(manifest: Manifest): string {
-    const document = this.#documents.get(manifest)!;
-    return `${manifest.kind} ${manifest.metadata.name} (${document.file}:${document.line})`;
+    const { file, line } = this.#documents.get(manifest)!;
+    if (line === undefined) return file;
+    return `${manifest.kind} ${manifest.metadata.name} (${placeText({ file, line })})`;
   }
 
   documents(): Documents {
     const locate = <T extends Manifest>(manifest: T): Located<T> => {
       const { file, line, locate } = this.#documents.get(manifest)!;
-      return { manifest, file, line, at: (path) => locate(path, "value") };
+      return { manifest, file, ...(line !== undefined && { line }), at: (path) => locate(path, "value") };
     };
     return {
       clusters: this.clusters.map(locate),

@@ -1,6 +1,6 @@
 // An explanation of a device as a table for people. Pure; touches nothing.
 import type { ExplainedSetting, ExplainedValue, Explanation } from "./explain.ts";
-import { quote } from "./problem.ts";
+import { placeText, quote } from "./problem.ts";
 import type { SecretSource } from "./schema.ts";
 
 /** How to make headings and asides stand out; nothing where the output is no terminal. */
@@ -13,7 +13,7 @@ export function explanationText(explanation: Explanation, style: Style): string 
   const { mqtt } = explanation;
   const groups = explanation.groups.map((group) => `${group.name} (priority ${group.priority})`).join(", ");
   const lines = [
-    `${style.bold(`Device ${explanation.device}`)}  ${style.dim(`${explanation.file}:${explanation.line}`)}`,
+    `${style.bold(`Device ${explanation.device}`)}  ${style.dim(`${placeText(explanation)}`)}`,
     `  cluster  ${explanation.cluster}, namespace ${explanation.namespace}`,
     `  class    ${explanation.class}`,
     `  groups   ${groups || "none"}`,

@@ -32,8 +32,9 @@ export interface ExplainedSetting extends ExplainedValue {
 
 export interface Explanation {
   device: string;
+  /** Where it is declared. */
   file: string;
-  line: number;
+  line?: number;
   namespace: string;
   cluster: string;
   class: string;
@@ -99,7 +100,7 @@ function explain({ file, line }: Located<DeviceManifest>, membership: DeviceMemb
   return {
     device: device.metadata.name,
     file,
-    line,
+    ...(line !== undefined && { line }),
     namespace: cluster.spec.namespace,
     cluster: cluster.metadata.name,
     class: membership.class.metadata.name,

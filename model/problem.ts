@@ -1,11 +1,16 @@
 // Problems of a user's manifests, with the place they stand at. Pure; touches nothing.
 import { VisibleError } from "./visible-error.ts";
 
-/** One thing that is wrong in a manifest. `line` and `column` count from 1; column in UTF-16 units, as editors do. */
-export interface Problem {
+/** A place in a text: both count from 1; columns in UTF-16 units, as editors do. An object of a cluster has neither. */
+export interface Position {
+  line?: number;
+  column?: number;
+}
+
+/** One thing that is wrong in a manifest. */
+export interface Problem extends Position {
+  /** A file, or an object of a cluster: `Device greenhouse/cam-001`. */
   file: string;
-  line: number;
-  column: number;
   /** Dotted path inside the document, such as `spec.selector.matchLabels`; empty for the document itself. */
   path: string;
   message: string;
@@ -18,10 +23,14 @@ const PRINTED = 100;
 
 /** `stacks/demo/devices.yaml:12:7 spec.settigns: unknown field; did you mean "settings"?` */
 export function formatProblem(problem: Problem): string {
-  const place = `${problem.file}:${problem.line}:${problem.column}`;
   const path = problem.path === "" ? "" : ` ${problem.path}:`;
   const suggestion = problem.suggestion === undefined ? "" : `; did you mean "${problem.suggestion}"?`;
-  return `${place}${path} ${problem.message}${suggestion}`;
+  return `${placeText(problem)}${path} ${problem.message}${suggestion}`;
+}
+
+/** `stacks/demo/devices.yaml:12:7`; without what is not known. */
+export function placeText({ file, line, column }: Position & { file: string }): string {
+  return [file, line, column].filter((part) => part !== undefined).join(":");
 }
 
 /** Everything that is wrong with a set of manifests, in one error. */
@@ -44,7 +53,10 @@ export function tidyProblems(problems: Problem[]): Problem[] {
   for (const problem of problems) seen.set(formatProblem(problem), problem);
   return [...seen.values()].sort(
     (a, b) =>
-      compareText(a.file, b.file) || a.line - b.line || a.column - b.column || compareText(a.path, b.path),
+      compareText(a.file, b.file) ||
+      (a.line ?? 0) - (b.line ?? 0) ||
+      (a.column ?? 0) - (b.column ?? 0) ||
+      compareText(a.path, b.path),
   );
 }
 

@@ -21,6 +21,8 @@ export interface CheckpointOptions {
   stack: string;
   /** The environment that pulumi will run in. */
   environment: NodeJS.ProcessEnv;
+  /** How many are declared, where they are not declared in the stack's folder. */
+  devices?: number | undefined;
 }
 
 /** @throws VisibleError where the stack's configuration says what there is not */
@@ -36,8 +38,8 @@ export async function chooseCheckpoints(options: CheckpointOptions): Promise<Che
   }
   const project = await readProjectFile(projectFolder);
   if (!writesWholeStates(environment.PULUMI_BACKEND_URL ?? project.backendUrl)) return "each";
-  const manifests = declaredFolder(projectFolder, stack, get);
-  const devices = Math.max(declaredDevices(manifests), devicesInState(options, project.name));
+  const declared = options.devices ?? declaredDevices(declaredFolder(projectFolder, stack, get));
+  const devices = Math.max(declared, devicesInState(options, project.name));
   return devices >= MANY_DEVICES ? "end" : "each";
 }
 

@@ -54,7 +54,7 @@ export function ownConfig(config: Record<string, unknown>): (key: string) => str
   };
 }
 
-/** The folder of a stack's manifests. @param get looks up a plain value of our own in the stack's configuration */
+/** The folder of a stack's manifests, below that of the project. @param get looks up a plain value of our own in the stack's configuration */
 export function declaredFolder(
   projectFolder: string,
   stack: string,

@@ -41,10 +41,11 @@ export function command(): Command {
           process.exitCode = await runUpdate({
             projectFolder: project,
             stack,
-            program,
             args,
             environment,
             progress,
+            run: (variables) =>
+              passThrough({ program, args, cwd: project, environment: { ...environment, ...variables } }),
           });
           return;
         }

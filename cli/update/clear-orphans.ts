@@ -3,6 +3,7 @@
 import { type KubernetesApi, KubernetesError, type KubernetesObject } from "../../kubernetes/api.ts";
 import { deleteOwned } from "../../kubernetes/owned-object.ts";
 import { loadManifests } from "../../model/load-manifests.ts";
+import type { DeclaredObject } from "../../model/load-objects.ts";
 import { MANAGED_BY, MANAGED_BY_LABEL } from "../../model/names.ts";
 import { readManifestFiles } from "../../model/read-manifest-files.ts";
 import { quietPulumi, type StackRun } from "../../toolchain/quiet-pulumi.ts";
@@ -32,15 +33,21 @@ const CLUSTER_WIDE = [
 ] as const;
 
 /** Call it after an update of the whole stack that succeeded: everything that is declared is in the state then. */
-export async function clearOrphans(options: StackRun): Promise<void> {
-  const { projectFolder, stack, progress } = options;
+export async function clearOrphans(
+  options: StackRun & { objects?: readonly DeclaredObject[] },
+): Promise<void> {
+  const { projectFolder, stack, progress, objects: declared } = options;
   const { name: project } = await readProjectFile(projectFolder);
   await progress.step("Looking for what the killed update had created", async () => {
     const resources = await stateResources(options);
     const get = ownConfig((await readStackConfig(projectFolder, stack)) ?? {});
     const api = await connectStack(projectFolder, get);
-    const manifests = declaredFolder(projectFolder, stack, get);
-    const namespaces = new Set([...namespacesOf(resources), ...declaredNamespaces(manifests)]);
+    const namespaces = new Set([
+      ...namespacesOf(resources),
+      ...(declared
+        ? namespacesOfObjects(declared)
+        : declaredNamespaces(declaredFolder(projectFolder, stack, get))),
+    ]);
     const objects = await ourObjects(api, [...namespaces]);
     const found = orphans(objects, resources, `${project}/${plainStackName(stack)}`);
     for (const { object, token } of found) {
@@ -55,6 +62,10 @@ async function stateResources(run: StackRun): Promise<StateResource[]> {
   const exported = await quietPulumi(run, ["stack", "export"]);
   const { deployment } = JSON.parse(exported) as { deployment: { resources?: StateResource[] } };
   return deployment.resources ?? [];
+}
+
+function namespacesOfObjects(objects: readonly DeclaredObject[]): string[] {
+  return objects.filter(({ kind }) => kind === "DevicesCluster").map(({ spec }) => String(spec.namespace));
 }
 
 /** Of a program that declares its fleet itself there are no manifests; then the state's namespaces are all we know. */

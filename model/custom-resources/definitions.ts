@@ -139,7 +139,7 @@ function objectSchema(kind: Kind): JsonSchema {
         properties: { name: { type: "string", maxLength: nameMax(kind), pattern: DNS_LABEL.source } },
       },
       spec: structuralSchema(SPECS[kind]),
-      status: STATUS,
+      status: kind === "DevicesCluster" ? CLUSTER_STATUS : STATUS,
     },
   };
 }
@@ -175,6 +175,33 @@ const STATUS: JsonSchema = {
             maxLength: 4096,
             description: "For people; never the value of a secret.",
           },
+        },
+      },
+    },
+  },
+};
+
+const CLUSTER_STATUS: JsonSchema = {
+  ...STATUS,
+  properties: {
+    ...STATUS.properties,
+    preview: {
+      type: "object",
+      description: "What an update would do, where a person has to approve it first.",
+      required: ["id", "summary", "changes"],
+      properties: {
+        id: {
+          type: "string",
+          maxLength: 64,
+          description: "To approve it, set the annotation edgeflock.io/approve to this.",
+        },
+        summary: { type: "string", maxLength: 1024 },
+        changes: {
+          type: "array",
+          maxItems: 256,
+          items: { type: "string", maxLength: 1024 },
+          description:
+            "A line for each object that would change, with the settings that differ; never their values.",
         },
       },
     },

@@ -174,9 +174,9 @@ function expectProblemsOnly(text: string): void {
     if (!(error instanceof ProblemsError)) throw error;
     const lines = text.split(/\r\n|\n|\r/);
     for (const { line, column, message } of error.problems) {
-      expect(lines[line - 1]).toBeDefined();
+      expect(lines[line! - 1]).toBeDefined();
       expect(column).toBeGreaterThan(0);
-      expect(column).toBeLessThanOrEqual(lines[line - 1]!.length + 2);
+      expect(column).toBeLessThanOrEqual(lines[line! - 1]!.length + 2);
       expect(message).not.toMatch(/undefined|\[object|Invalid input/);
     }
   }

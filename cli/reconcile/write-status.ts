@@ -1,0 +1,77 @@
+// Writes the status of objects where it changes. Sends one small PATCH for each such object.
+import { type KubernetesApi, KubernetesError } from "../../kubernetes/api.ts";
+import { objectPlace } from "../../model/load-objects.ts";
+import { API_VERSION } from "../../model/names.ts";
+import { nextStatus, type StatusPreview } from "./conditions.ts";
+import type { ObservedObject } from "./observed-objects.ts";
+import type { Verdicts } from "./verdicts.ts";
+
+/** Requests under way at once; the client itself keeps as many connections. */
+const AT_ONCE = 16;
+
+export interface StatusWriter {
+  api: KubernetesApi;
+  /** Of DevicesClusters: what waits to be approved; `undefined` takes a former one away. */
+  previews?: ReadonlyMap<string, StatusPreview>;
+}
+
+/**
+ * @param objects as they were when the verdicts came about: the generation that they are about
+ * @param live the object as it was seen last, whose status counts
+ * @returns how many were written
+ * @throws what the API server answered last, where it is none of an object that is gone or was made anew meanwhile
+ */
+export async function writeStatuses(
+  writer: StatusWriter,
+  objects: readonly ObservedObject[],
+  verdicts: Verdicts,
+  live: (place: string) => ObservedObject | undefined,
+): Promise<number> {
+  const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+  const work = objects.flatMap((object) => {
+    const place = objectPlace(object);
+    const current = live(place);
+    if (!current || current.metadata.uid !== object.metadata.uid) return [];
+    const wishes = verdicts.get(place);
+    const next = wishes && nextStatus(current.status, wishes, object.metadata.generation, now);
+    const preview = writer.previews?.get(place);
+    const samePreview = JSON.stringify(current.status?.preview) === JSON.stringify(preview);
+    if (!next && samePreview) return [];
+    return [{ object, status: { ...next, ...(!samePreview && { preview: preview ?? null }) } }];
+  });
+  let failure: unknown;
+  let written = 0;
+  const queue = work.values();
+  const worker = async () => {
+    for (const { object, status } of queue) {
+      try {
+        await patchStatus(writer.api, object, status);
+        written++;
+      } catch (error) {
+        if (!isGone(error)) failure = error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  if (failure !== undefined) throw failure;
+  return written;
+}
+
+async function patchStatus(api: KubernetesApi, { kind, metadata }: ObservedObject, status: object) {
+  const { name, namespace, uid } = metadata;
+  const address = {
+    apiVersion: API_VERSION,
+    kind,
+    metadata: { name, ...(namespace !== undefined && { namespace }) },
+  };
+  await api.request("PATCH", `${await api.pathOf(address)}/status`, {
+    // With the UID the server refuses to write to an object that was made anew.
+    body: { metadata: { uid }, status },
+    contentType: "application/merge-patch+json",
+    query: { fieldManager: "edgeflock-reconciler" },
+  });
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof KubernetesError && [404, 409].includes(error.status);
+}

@@ -1,0 +1,145 @@
+// A fleet whose four kinds are objects in an embedded Kubernetes of its own, and reconcilers for it: for tests.
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import type { ObservedObject } from "../../cli/reconcile/observed-objects.ts";
+import { type KubernetesApi, KubernetesError } from "../../kubernetes/api.ts";
+import { admissionObjects } from "../../model/custom-resources/admission-policies.ts";
+import { customResourceDefinitions, KIND_FACTS } from "../../model/custom-resources/definitions.ts";
+import { API_VERSION, type Kind } from "../../model/names.ts";
+import { reset, start } from "../../toolchain/embedded-kubernetes/cluster.ts";
+import { CHECKOUT, TestProject } from "./test-project.ts";
+
+export type Document = { kind: Kind; metadata: { name: string } };
+
+export class ReconciledFleet {
+  readonly project: TestProject;
+  /** Folder of its Kubernetes. */
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly #running: ReturnType<TestProject["startEdgeflock"]>[] = [];
+
+  private constructor(project: TestProject, cluster: string) {
+    this.project = project;
+    this.cluster = cluster;
+    this.namespace = project.id;
+  }
+
+  static async create(): Promise<ReconciledFleet> {
+    const parent = join(CHECKOUT, ".edgeflock", "test-clusters");
+    await mkdir(parent, { recursive: true });
+    const cluster = await mkdtemp(join(parent, "r-"));
+    const { kubeconfig } = await start(cluster);
+    const fleet = new ReconciledFleet(await TestProject.create(undefined, kubeconfig), cluster);
+    await fleet.project.mustPulumi("config", "set", "edgeflock:source", "cluster");
+    await fleet.#install();
+    return fleet;
+  }
+
+  get api(): KubernetesApi {
+    return this.project.api;
+  }
+
+  /** The four kinds, and the namespace that holds the objects. */
+  async #install(): Promise<void> {
+    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: this.namespace } };
+    for (const object of [namespace, ...customResourceDefinitions(), ...admissionObjects()]) {
+      await this.api.apply(object as never, { fieldManager: "test" });
+    }
+    await this.until("the four kinds are served", async () => {
+      for (const { plural } of Object.values(KIND_FACTS)) {
+        await this.api.request("GET", `/apis/${API_VERSION}/${plural}`);
+      }
+      return true;
+    });
+  }
+
+  /** `kubectl apply` of documents, in the fleet's namespace where they belong to one. */
+  async apply(...documents: object[]): Promise<void> {
+    const items = (documents as Document[]).map((document) =>
+      document.kind === "DevicesCluster"
+        ? document
+        : { ...document, metadata: { ...document.metadata, namespace: this.namespace } },
+    );
+    const { exitCode, stderr } = await this.#kubectl(
+      ["apply", "-f", "-"],
+      JSON.stringify({ apiVersion: "v1", kind: "List", items }),
+    );
+    if (exitCode !== 0) throw new Error(`kubectl apply: ${stderr}`);
+  }
+
+  async kubectl(...args: string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.#kubectl(["-n", this.namespace, ...args]);
+    if (exitCode !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
+    return stdout;
+  }
+
+  #kubectl(args: string[], input?: string) {
+    return execa("kubectl", ["--kubeconfig", this.project.kubeconfig, ...args], {
+      env: this.project.environment,
+      reject: false,
+      ...(input === undefined ? { stdin: "ignore" as const } : { input }),
+    });
+  }
+
+  async object(kind: Kind, name: string): Promise<ObservedObject> {
+    const metadata = kind === "DevicesCluster" ? { name } : { name, namespace: this.namespace };
+    return this.api.get<ObservedObject>({ apiVersion: API_VERSION, kind, metadata });
+  }
+
+  /** `True`, `False` or `Unknown` with its reason; undefined where the condition is not about what is wanted now. */
+  async condition(kind: Kind, name: string, type: string): Promise<string | undefined> {
+    const { metadata, status } = await this.object(kind, name);
+    const found = status?.conditions?.find((condition) => condition.type === type);
+    if (!found || found.observedGeneration !== metadata.generation) return undefined;
+    return `${found.status} ${found.reason}`;
+  }
+
+  async ready(kind: Kind, name: string): Promise<void> {
+    await this.until(`${kind} ${name} is Ready`, async () => {
+      return (await this.condition(kind, name, "Ready")) === "True Done";
+    });
+  }
+
+  /** How many updates there were so far. */
+  async updates(): Promise<number> {
+    const { stdout } = await this.project.mustPulumi("stack", "history", "--json");
+    return (JSON.parse(stdout) as unknown[]).length;
+  }
+
+  /** Starts `edgeflock reconcile`; it ends with the fleet. */
+  reconciler(...args: string[]) {
+    const started = this.project.startEdgeflock([
+      ...["reconcile", "--lease-seconds", "3", "--quiet", "0.5"],
+      ...args,
+    ]);
+    this.#running.push(started);
+    return started;
+  }
+
+  /** Asks again and again; a server that is away is asked again too. */
+  async until(what: string, condition: () => Promise<boolean>, seconds = 120): Promise<void> {
+    const end = Date.now() + seconds * 1000;
+    let last: unknown;
+    while (Date.now() < end) {
+      try {
+        if (await condition()) return;
+        last = undefined;
+      } catch (error) {
+        last = error;
+        if (!(error instanceof KubernetesError)) await this.project.reconnect().catch(() => {});
+      }
+      await sleep(200);
+    }
+    throw new Error(`not within ${seconds} s: ${what}${last instanceof Error ? ` (${last.message})` : ""}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const each of this.#running) each.kill("SIGTERM");
+    await Promise.all(this.#running);
+    await reset(this.cluster);
+    await rm(this.cluster, { recursive: true, force: true });
+    await rm(this.project.folder, { recursive: true, force: true });
+  }
+}
