@@ -18,6 +18,7 @@ const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
   broker: () => import("./broker.ts"),
   flash: () => import("./flash.ts"),
   nvs: () => import("./nvs.ts"),
+  reconcile: () => import("./reconcile.ts"),
   scale: () => import("./scale.ts"),
 };
 const PAGE = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));

@@ -2,14 +2,15 @@
 // notices when somebody else changed it. Asks the API server; keeps nothing but digests in the state.
 
 import type { ConfigBuilder } from "../builders/config/builder.ts";
-import { KubernetesError, type KubernetesObject } from "../kubernetes/api.ts";
-import { applyOwned, createOwned, deleteOwned } from "../kubernetes/owned-object.ts";
+import { type KubernetesApi, KubernetesError, type KubernetesObject } from "../kubernetes/api.ts";
+import { applyOwned, createOwned, deleteOwned, type Owned } from "../kubernetes/owned-object.ts";
 import { formerPlace } from "../model/former-names.ts";
 import { boardLeaseName, deviceSecretName, objectLabels } from "../model/names.ts";
 import { appliedDigest } from "./applied-digest.ts";
 import { withCertificate } from "./device-certificate.ts";
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
 import { deviceImage } from "./device-image.ts";
+import { deviceNews } from "./device-news.ts";
 import { decodePayload } from "./device-payload.ts";
 import { deviceSecret } from "./device-secret.ts";
 import { explainWriteError } from "./explain-write-error.ts";
@@ -18,6 +19,7 @@ import { refuseOtherCredential } from "./handed-out.ts";
 import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
+import { failedNews, type Happened, tell } from "./tell.ts";
 
 /** Besides these, one property a setting: its value or keyed fingerprint, its target and where it came from. */
 export interface DeviceInputs extends ClusterInputs {
@@ -107,14 +109,17 @@ async function write(
   writeOwned: typeof applyOwned,
   former: string[] = [],
 ): Promise<DeviceOutputs> {
-  const payload = await withCertificate(decodePayload(inputs.image));
-  const image = await deviceImage(inputs.device, payload, inputs.builder);
-  const { object, configDigest } = deviceSecret(inputs, payload, image);
-  const api = await connectFor(inputs);
-  const manager = fieldManager(inputs.owner);
-  const live = await writeOwned(api, object, inputs.owner, manager, former).catch((error) => {
-    throw explainWriteError(error, `the Secret ${object.metadata.name}`, inputs.namespace);
+  let before: KubernetesObject | undefined;
+  const seen = (live: KubernetesObject) => {
+    before = live;
+  };
+  const { object, configDigest, live } = await writeSecret(inputs, (...args) =>
+    writeOwned(...args, former, seen),
+  ).catch(async (error) => {
+    await tellOf(inputs, failedNews(error), before);
+    throw error;
   });
+  for (const news of deviceNews(before, live)) await tellOf(inputs, news, before && live);
   const keys = ownedKeys(object, live);
   return {
     device: inputs.device,
@@ -131,11 +136,37 @@ async function write(
   };
 }
 
+async function writeSecret(
+  inputs: DeviceInputs,
+  writeOwned: (
+    api: KubernetesApi,
+    object: Owned,
+    owner: string,
+    manager: string,
+  ) => Promise<KubernetesObject>,
+) {
+  const payload = await withCertificate(decodePayload(inputs.image));
+  const image = await deviceImage(inputs.device, payload, inputs.builder);
+  const { object, configDigest } = deviceSecret(inputs, payload, image);
+  const api = await connectFor(inputs);
+  const live = await writeOwned(api, object, inputs.owner, fieldManager(inputs.owner)).catch((error) => {
+    throw explainWriteError(error, `the Secret ${object.metadata.name}`, inputs.namespace);
+  });
+  return { object, configDigest, live };
+}
+
 /** Of all that the Secret depends on: not of how the builder of its image is run. */
 function digestOf({ builder, ...rest }: DeviceInputs): string {
   if (!builder) return appliedDigest(rest);
   const { run: _, ...built } = builder;
   return appliedDigest({ ...rest, builder: built } as ClusterInputs);
+}
+
+/** A Secret that is new tells by itself that it was made; one that was there gets the news where it stands for the device. */
+async function tellOf(inputs: DeviceInputs, news: Happened, secret: KubernetesObject | undefined) {
+  const { namespace, device: name } = inputs;
+  const otherwise = async () => secret && { ...secret, apiVersion: "v1", kind: "Secret" };
+  await tell(() => connectFor(inputs), { kind: "Device", namespace, name, otherwise }, news);
 }
 
 /** What the state keeps of a Secret of which it is not known whether it was written: enough to update or delete it. */

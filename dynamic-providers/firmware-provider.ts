@@ -3,11 +3,13 @@
 import { buildFirmware } from "../builders/build-firmware.ts";
 import type { ArtifactReference, ArtifactStore, FirmwareRequest } from "../builders/contract.ts";
 import { openStore, type StoreAccess, type StoreDescription } from "../builders/stores/open-store.ts";
+import { flashConfigMapName } from "../model/names.ts";
 import { stderrProgress } from "../toolchain/progress.ts";
 import { explainWriteError } from "./explain-write-error.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { stableDigest } from "./stable-digest.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
+import { failedNews, type Happened, tell } from "./tell.ts";
 
 /** What to build, without secrets and without folders of this machine. */
 export type FirmwareDescription = Omit<FirmwareRequest, "projectFolder" | "secrets">;
@@ -95,15 +97,20 @@ async function buildAndStore(inputs: FirmwareInputs): Promise<FirmwareOutputs> {
   };
   // before anything is built: what is wrong with it shows at once, and others may have built this already
   const store = await storeOf(inputs);
-  const { artifact, archive, record } = await buildFirmware(request, {
+  const began = Date.now();
+  const { artifact, archive, record, built } = await buildFirmware(request, {
     progress: stderrProgress(),
     shared: store,
     ...(secrets && { secretKey: Buffer.from(secrets.key, "base64") }),
-  });
-  const reference = await store.put(artifact, archive, record).catch((error) => {
-    throw explainWriteError(error, `the firmware of class ${inputs.class}`, inputs.namespace);
-  });
+  }).catch((error) => failing(error, inputs));
+  const seconds = (Date.now() - began) / 1000;
+  const reference = await store
+    .put(artifact, archive, record)
+    .catch((error) =>
+      failing(explainWriteError(error, `the firmware of class ${inputs.class}`, inputs.namespace), inputs),
+    );
   await store.keepOnly(reference);
+  await tellOf(inputs, buildNews(artifact.digest, built, seconds));
   const { class: name, cluster, namespace, owner, store: description, clusterUid } = inputs;
   const { kubernetes, access, accessSecret } = inputs;
   return {
@@ -114,6 +121,30 @@ async function buildAndStore(inputs: FirmwareInputs): Promise<FirmwareOutputs> {
     reference,
     applied: appliedDigest(inputs),
   };
+}
+
+async function failing(error: unknown, inputs: FirmwareInputs): Promise<never> {
+  await tellOf(inputs, failedNews(error));
+  throw error;
+}
+
+function buildNews(digest: string, built: boolean, seconds: number): Happened {
+  const normal = { type: "Normal" as const, action: "Build" };
+  return built
+    ? { ...normal, reason: "FirmwareBuilt", note: `${digest}, built in ${seconds.toFixed(1)} s.`, seconds }
+    : { ...normal, reason: "FirmwareCached", note: `${digest} was built before.` };
+}
+
+/** Where there is no custom resource, the ConfigMap that holds the class's flash script stands for the class. */
+async function tellOf(inputs: FirmwareInputs, news: Happened): Promise<void> {
+  const { namespace, class: name } = inputs;
+  const connect = () => connectFor(inputs);
+  const otherwise = async () => {
+    const metadata = { namespace, name: flashConfigMapName(name) };
+    return (await connect()).getOrUndefined({ apiVersion: "v1", kind: "ConfigMap", metadata });
+  };
+  const happened = { ...news, builder: inputs.firmware.builder.name };
+  await tell(connect, { kind: "DeviceClass", namespace, name, otherwise }, happened);
 }
 
 function appliedDigest({ firmware, contentHash, store }: FirmwareInputs): string {

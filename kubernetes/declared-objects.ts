@@ -1,6 +1,6 @@
 // The objects of the four kinds that a cluster holds. Lists them by the API server, or reads a list that was made before.
 import { readFile } from "node:fs/promises";
-import type { DeclaredObject } from "../model/load-objects.ts";
+import { type DeclaredObject, objectPlace } from "../model/load-objects.ts";
 import { API_VERSION, KINDS } from "../model/names.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import type { KubernetesApi } from "./api.ts";
@@ -29,6 +29,23 @@ export async function listDeclaredObjects(api: KubernetesApi): Promise<DeclaredO
     }),
   );
   return lists.flat();
+}
+
+let uids: Promise<Map<string, string> | undefined> | undefined;
+
+/** UIDs by place, such as `Device greenhouse/cam-001`, where this update is about a list that was made before. */
+export function declaredUids(): Promise<ReadonlyMap<string, string> | undefined> {
+  uids ??= readUids();
+  return uids;
+}
+
+async function readUids(): Promise<Map<string, string> | undefined> {
+  const file = process.env[OBJECTS_FILE_VARIABLE];
+  if (file === undefined) return undefined;
+  const objects = await readList(file);
+  return new Map(
+    objects.flatMap((each) => (each.metadata.uid ? [[objectPlace(each), each.metadata.uid]] : [])),
+  );
 }
 
 async function readList(file: string): Promise<DeclaredObject[]> {

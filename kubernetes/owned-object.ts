@@ -16,6 +16,7 @@ export interface Owned extends ObjectAddress {
  * Writes the object whole under the field manager, leaving fields of others alone.
  *
  * @param former tokens of former owners, whose object may be taken over
+ * @param seen is given the object as it was before
  * @throws VisibleError where an object of that name belongs to someone else, or to nobody
  */
 export async function applyOwned(
@@ -24,10 +25,12 @@ export async function applyOwned(
   owner: string,
   fieldManager: string,
   former: readonly string[] = [],
+  seen: (live: KubernetesObject) => void = () => {},
 ): Promise<KubernetesObject> {
   const live = await api.getOrUndefined<KubernetesObject>(object);
   if (live) {
     refuseForeign(live, [owner, ...former]);
+    seen(live);
     await applyWhatWasCreated(api, live, fieldManager);
   }
   const owned = withOwner(object, owner);
@@ -46,13 +49,14 @@ export async function createOwned(
   owner: string,
   fieldManager: string,
   former: readonly string[] = [],
+  seen: (live: KubernetesObject) => void = () => {},
 ): Promise<KubernetesObject> {
   try {
     return await api.create<KubernetesObject>(withOwner(object, owner), { fieldManager });
   } catch (error) {
     // It is there, or a cut connection leaves that open; what the server refused otherwise it would refuse again.
     if (error instanceof KubernetesError && error.reason !== "AlreadyExists") throw error;
-    return applyOwned(api, object, owner, fieldManager, former);
+    return applyOwned(api, object, owner, fieldManager, former, seen);
   }
 }
 

@@ -71,6 +71,8 @@ const BROKER_OBJECTS: PolicyRule = {
   resources: ["permissions", "topicpermissions", "users", "vhosts"],
   verbs: [...READ, ...WRITE],
 };
+/** To tell what became of devices and classes. */
+const TELL: PolicyRule = { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] };
 const EVENTS: PolicyRule = { apiGroups: [CORE, "events.k8s.io"], resources: ["events"], verbs: READ };
 
 /** ServiceAccount of a role. */
@@ -114,7 +116,9 @@ export function artifactRules({ configMaps, secrets }: ArtifactObjects): PolicyR
 }
 
 /** Everything of ours in the namespace. The other roles hold less, so this one may make and bind them. */
-function clustersRules({ brokerOperator = false }: AccessInput): PolicyRule[] {
+export function clustersRules({
+  brokerOperator = false,
+}: Pick<AccessInput, "brokerOperator"> = {}): PolicyRule[] {
   return [
     {
       apiGroups: [CORE],
@@ -132,6 +136,7 @@ function clustersRules({ brokerOperator = false }: AccessInput): PolicyRule[] {
     ofKinds(IN_NAMESPACE, [...READ, ...WRITE]),
     ...(brokerOperator ? [BROKER_OBJECTS] : []),
     EVENTS,
+    TELL,
   ];
 }
 

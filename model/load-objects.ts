@@ -11,6 +11,7 @@ export interface DeclaredObject {
   metadata: {
     name: string;
     namespace?: string;
+    uid?: string;
     labels?: Record<string, string>;
     deletionTimestamp?: string;
   };

@@ -62,6 +62,22 @@ export class Project {
     await writeFile(path, text);
   }
 
+  async setConfig(key: string, value: string): Promise<void> {
+    await this.#quiet("config", "set", key, value);
+  }
+
+  /** Starts another command of Edgeflock's in the project, and gives back the running process. */
+  startEdgeflock(...args: string[]) {
+    return execa(process.execPath, [join(CHECKOUT, "bin", "edgeflock.mjs"), ...args], {
+      cwd: this.#folder,
+      env: this.#env,
+      reject: false,
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "inherit",
+    });
+  }
+
   /** `pulumi config set --secret`, the value by standard input. */
   async setSecret(key: string, value: string): Promise<void> {
     await execa("pulumi", ["config", "set", "--secret", key], {

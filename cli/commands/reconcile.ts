@@ -9,9 +9,64 @@ export interface ReconcileCommandOptions {
   leaseNamespace?: string;
   identity?: string;
   leaseSeconds: number;
+  host: string;
+  port: number;
 }
 
 export function command(): Command {
+  return reconcileCommand().addCommand(deploymentCommand());
+}
+
+interface DeploymentCommandOptions {
+  stack?: string;
+  image: string;
+  projectPath: string;
+  backend: string;
+  namespace: string;
+  fleet: string[];
+  replicas: number;
+  dryRun?: true;
+  clusterRoles: boolean;
+}
+
+function deploymentCommand(): Command {
+  return new Command("deployment")
+    .description("Print the objects that run the reconciler in the cluster: for kubectl apply.")
+    .requiredOption("--image <name@digest>", "image with the project, edgeflock, pulumi and its plugins")
+    .requiredOption("--backend <url>", "where the stack's state is, such as s3://bucket")
+    .requiredOption(
+      "--fleet <cluster[=namespace]>",
+      "DevicesCluster that it keeps, and its namespace where that is called otherwise; may be given several times",
+      (name: string, names: string[]) => [...names, name],
+      [],
+    )
+    .option("--stack <name>", "stack to keep up to date (default: PULUMI_STACK, else the only one)")
+    .option("--namespace <name>", "where the reconciler itself runs", "edgeflock-system")
+    .option("--project-path <folder>", "where the image has the project", "/project")
+    .option("--replicas <number>", "one of them works, the others take over", replicas, 2)
+    .option("--dry-run", "update nothing that no person has approved")
+    .option("--no-cluster-roles", "without the rights for fleets with access.createsClusters")
+    .addHelpText(
+      "after",
+      `
+Besides these objects the namespace needs a Secret "edgeflock-reconciler" with the key "passphrase", and where the
+backend wants it a Secret "edgeflock-reconciler-backend" whose keys become environment variables.
+
+  npx edgeflock reconcile deployment --fleet greenhouse --backend s3://fleet-state \\
+    --image registry.example/fleet@sha256:… | kubectl apply -f -`,
+    )
+    .action(async (options: DeploymentCommandOptions) => {
+      const { printDeployment } = await import("../reconcile/print-deployment.ts");
+      await printDeployment({ ...options, createsClusters: options.clusterRoles });
+    });
+}
+
+function replicas(text: string): number {
+  if (!/^[1-9]$/.test(text)) throw new InvalidArgumentError("expected 1 to 9");
+  return Number(text);
+}
+
+function reconcileCommand(): Command {
   return new Command("reconcile")
     .description(
       "Watch the four kinds in the cluster, update the stack whenever they change, and write what became of them into their status.",
@@ -25,6 +80,8 @@ export function command(): Command {
       "namespace of the Lease by which replicas agree who works (default: POD_NAMESPACE, else the kube-context's)",
     )
     .option("--lease-seconds <seconds>", "how long the Lease of a replica that died holds", seconds, 15)
+    .option("--port <number>", "port of /metrics, /healthz and /readyz; 0 takes any that is free", port, 9464)
+    .option("--host <address>", "address that it listens on", "127.0.0.1")
     .option("--identity <name>", "name of this replica in the Lease (default: host and process)")
     .addHelpText(
       "after",
@@ -38,6 +95,12 @@ The stack's configuration must say "edgeflock:source: cluster". SIGTERM and Ctrl
       const { runReconciler } = await import("../reconcile/run-reconciler.ts");
       await runReconciler(options);
     });
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,5}$/.test(text) || value > 65_535) throw new InvalidArgumentError("expected 0 to 65535");
+  return value;
 }
 
 function seconds(text: string): number {

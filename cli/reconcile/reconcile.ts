@@ -5,6 +5,7 @@ import { loadObjects, meantObjects, objectPlace } from "../../model/load-objects
 import { ProblemsError } from "../../model/problem.ts";
 import type { StackRun } from "../../toolchain/quiet-pulumi.ts";
 import type { StatusPreview } from "./conditions.ts";
+import type { ReconcilerMetrics } from "./metrics.ts";
 import { APPROVE_ANNOTATION, type ObservedObject } from "./observed-objects.ts";
 import { problemsSaid } from "./outcome.ts";
 import { previewOf } from "./preview.ts";
@@ -16,6 +17,7 @@ export interface ReconcileOptions extends StackRun {
   clusters: readonly string[] | undefined;
   dryRun: boolean;
   signal: AbortSignal;
+  metrics: ReconcilerMetrics;
   say(line: string): void;
 }
 
@@ -40,22 +42,33 @@ export async function reconcile(options: ReconcileOptions): Promise<Judgement> {
   }
   const problems = problemsOf(objects, options.clusters);
   if (problems.length > 0) {
-    const summary = `${problems.length} problems; nothing is updated.`;
+    const summary = `${problems.length === 1 ? "1 problem" : `${problems.length} problems`}; nothing is updated.`;
     options.say(summary);
     return { ended: "done", summary, objects, verdicts: refusedVerdicts(objects, problems) };
   }
   const id = planId(objects);
   const run = { ...options, objects };
   if (options.dryRun && !isApproved(objects, id)) return preview(run, id);
+  return judge(objects, await measured("update", updateStack, run));
+}
+
+async function measured(
+  operation: "update" | "preview",
+  work: (run: ReconcileOptions) => Promise<RanPulumi>,
+  run: ReconcileOptions,
+): Promise<RanPulumi> {
+  run.say(`${operation}: ${run.objects.length} objects`);
   const began = Date.now();
-  options.say(`Updating: ${objects.length} objects.`);
-  const ran = await updateStack(run);
-  const judgement = judge(objects, ran);
-  const changes = Object.entries(ran.outcome.changes).map(([op, count]) => `${count} ${op}`);
-  options.say(
-    `Update ended ${ran.ended} after ${((Date.now() - began) / 1000).toFixed(1)} s: ${changes.join(", ") || "no changes"}.`,
+  const ran = await work(run);
+  const seconds = (Date.now() - began) / 1000;
+  const { changes } = ran.outcome;
+  run.metrics.ran(operation, ran.ended, seconds, changes);
+  for (const happened of ran.happened) run.metrics.happened(happened);
+  const counts = Object.entries(changes).map(([op, count]) => `${count} ${op}`);
+  run.say(
+    `${operation} ended ${ran.ended} after ${seconds.toFixed(1)} s: ${counts.join(", ") || "no changes"}`,
   );
-  return judgement;
+  return ran;
 }
 
 function problemsOf(objects: readonly ObservedObject[], clusters: readonly string[] | undefined) {
@@ -71,7 +84,7 @@ function problemsOf(objects: readonly ObservedObject[], clusters: readonly strin
 
 async function preview(options: ReconcileOptions, id: string): Promise<Judgement> {
   const { objects, say } = options;
-  const ran = await previewStack(options);
+  const ran = await measured("preview", previewStack, options);
   if (ran.ended !== "well") return judge(objects, ran);
   const previews = previewOf(objects, ran.outcome, id);
   if (previews.size === 0) return judge(objects, ran);

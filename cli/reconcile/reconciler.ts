@@ -1,14 +1,18 @@
 // The reconciler: watches the four kinds, and whenever something changed runs one update of the stack, then writes what
 // became of each object into its status. One replica of several does so, the one that holds the Lease.
 import { setTimeout as sleep } from "node:timers/promises";
+import { EventRecorder } from "../../kubernetes/events.ts";
 import type { KubernetesTarget } from "../../kubernetes/target.ts";
 import { KINDS } from "../../model/names.ts";
 import type { StackRun } from "../../toolchain/quiet-pulumi.ts";
 import { Backoff } from "./backoff.ts";
 import { ClusterAccess } from "./cluster-access.ts";
 import { Leader, type LeaderOptions } from "./leader.ts";
+import { ReconcilerMetrics } from "./metrics.ts";
+import { newsOf } from "./news.ts";
 import { ObservedObjects } from "./observed-objects.ts";
 import { type Judgement, reconcile } from "./reconcile.ts";
+import { serve } from "./serve.ts";
 import { KindWatch } from "./watch-kind.ts";
 import { writeStatuses } from "./write-status.ts";
 
@@ -23,6 +27,8 @@ export interface ReconcilerOptions extends StackRun {
   /** Milliseconds after which an update runs though nothing changed here: values that it reads may have. */
   resyncMs: number;
   lease: Omit<LeaderOptions, "api" | "say">;
+  /** Where /metrics, /healthz and /readyz are served. */
+  listen: { host: string; port: number };
   say(line: string): void;
 }
 
@@ -38,13 +44,24 @@ export class Reconciler {
   readonly #leader: Leader;
   readonly #objects = new ObservedObjects();
   readonly #watches: KindWatch[];
+  readonly #metrics: ReconcilerMetrics;
+  readonly #events = new EventRecorder("edgeflock.io/reconciler");
 
   private constructor(options: ReconcilerOptions, access: ClusterAccess) {
     this.#options = options;
     this.#access = access;
     this.#leader = new Leader({ ...options.lease, api: () => access.api, say: options.say });
+    this.#metrics = new ReconcilerMetrics({
+      objects: () => this.#objects.all(),
+      isLeading: () => this.#leader.isLeading,
+      isReady: () => this.#isReady,
+    });
     const { say } = options;
-    this.#watches = KINDS.map((kind) => new KindWatch({ access, kind, objects: this.#objects, say }));
+    this.#watches = KINDS.map((kind) => {
+      const listed = () => this.#metrics.listed(kind);
+      const failed = () => this.#metrics.watchFailed(kind);
+      return new KindWatch({ access, kind, objects: this.#objects, say, listed, failed });
+    });
   }
 
   static async open(options: ReconcilerOptions): Promise<Reconciler> {
@@ -53,21 +70,25 @@ export class Reconciler {
 
   /** Until the signal: an update that is under way then is ended in order, and the Lease given back. */
   async run(signal: AbortSignal): Promise<void> {
+    const { listen, say } = this.#options;
+    const serving = await serve({
+      ...listen,
+      metrics: () => this.#metrics.registry.metrics(),
+      notReady: () => (this.#isReady ? undefined : "the four kinds are not all watched"),
+    });
+    say(`Serves ${serving.url}/metrics, /healthz and /readyz.`);
     for (const watch of this.#watches) watch.start();
     try {
       await this.#leader.run(signal, (leading) => this.#lead(leading));
     } finally {
+      await serving.close();
       await Promise.all(this.#watches.map((watch) => watch.stop()));
     }
   }
 
   /** Has seen every object once and hears of changes. */
-  get isReady(): boolean {
+  get #isReady(): boolean {
     return this.#watches.every(({ synced, connected }) => synced && connected);
-  }
-
-  get isLeading(): boolean {
-    return this.#leader.isLeading;
   }
 
   async #lead(leading: AbortSignal): Promise<void> {
@@ -90,6 +111,7 @@ export class Reconciler {
       if (judgement.ended === "done") for (const backoff of Object.values(backoffs)) backoff.reset();
       else this.#options.say(`${judgement.summary} Tries again in ${Math.round(wait / 1000)} s.`);
       next = Date.now() + wait;
+      void this.#tell(judgement);
       await this.#write(judgement, version, leading);
     }
   }
@@ -126,11 +148,18 @@ export class Reconciler {
     const objects = this.#objects.all();
     const { clusters, dryRun, say } = this.#options;
     try {
-      return await reconcile({ ...this.#options, objects, clusters, dryRun, signal, say });
+      const metrics = this.#metrics;
+      return await reconcile({ ...this.#options, objects, clusters, dryRun, signal, say, metrics });
     } catch (error) {
       // A defect here, or a disk that is full: the objects are not to blame, and a later try may do better.
       const summary = `The update could not be run: ${error instanceof Error ? error.message : error}`;
       return { ended: "failed", summary, objects, verdicts: new Map() };
+    }
+  }
+
+  async #tell({ objects, verdicts }: Judgement): Promise<void> {
+    for (const { regarding, occurrence } of newsOf(objects, verdicts)) {
+      await this.#events.record(this.#access.api, regarding, occurrence);
     }
   }
 
@@ -141,7 +170,8 @@ export class Reconciler {
     while (!signal.aborted) {
       try {
         const writer = { api: this.#access.api, ...(previews && { previews }) };
-        await writeStatuses(writer, objects, verdicts, (place) => this.#objects.get(place));
+        const live = (place: string) => this.#objects.get(place);
+        this.#metrics.wroteStatuses(await writeStatuses(writer, objects, verdicts, live));
         return;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);

@@ -1,12 +1,13 @@
 // One update or preview of exactly the objects that were observed. Starts pulumi; writes a folder of its own below
 // .edgeflock/ that holds no secret, and removes it.
 import { createReadStream, existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { execa } from "execa";
 import { sweepWorkFolders } from "../../builders/work-folder.ts";
+import { type Happened, OCCURRENCES_FILE_VARIABLE } from "../../dynamic-providers/tell.ts";
 import { OBJECTS_FILE_VARIABLE } from "../../kubernetes/declared-objects.ts";
 import { stateFolder } from "../../toolchain/project-folder.ts";
 import type { StackRun } from "../../toolchain/quiet-pulumi.ts";
@@ -27,6 +28,8 @@ export interface RanPulumi {
   ended: "well" | "failed" | "locked" | "stopped";
   /** Why it failed, in one line. */
   reason: string | undefined;
+  /** What was done to devices and classes, and how it went. */
+  happened: (Happened & { kind: string })[];
 }
 
 const LONGEST_OUTPUT = 64 * 1024;
@@ -59,20 +62,29 @@ async function withFolder(run: PulumiRun, work: (pulumi: Pulumi) => Promise<numb
   try {
     const objects = join(folder, "objects.json");
     const log = join(folder, "events.json");
+    const occurrences = join(folder, "occurrences.json");
     await writeFile(objects, JSON.stringify(run.objects.map(declared)), { mode: 0o600 });
     let output = "";
     const code = await work(async (args, variables) => {
       const ran = await execPulumi([...args, "--event-log", log], run, {
         ...variables,
         [OBJECTS_FILE_VARIABLE]: objects,
+        [OCCURRENCES_FILE_VARIABLE]: occurrences,
       });
       output = ran.output;
       return ran.code;
     });
-    return judge(run, code, output, await readLog(log, run.objects));
+    const happened = await readOccurrences(occurrences);
+    return { ...judge(run, code, output, await readLog(log, run.objects)), happened };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function readOccurrences(file: string): Promise<RanPulumi["happened"]> {
+  const text = existsSync(file) ? await readFile(file, "utf8") : "";
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.map((line) => JSON.parse(line));
 }
 
 /** Removes what processes left that are dead. */
@@ -91,8 +103,8 @@ function isAlive(pid: number): boolean {
 }
 
 function declared({ kind, metadata, spec }: ObservedObject) {
-  const { name, namespace, labels, deletionTimestamp } = metadata;
-  return { kind, metadata: { name, namespace, labels, deletionTimestamp }, spec };
+  const { name, namespace, uid, labels, deletionTimestamp } = metadata;
+  return { kind, metadata: { name, namespace, uid, labels, deletionTimestamp }, spec };
 }
 
 async function execPulumi(
@@ -140,7 +152,9 @@ async function readLog(log: string, objects: readonly ObservedObject[]): Promise
 
 const LOCKED = /the stack is currently locked|Another update is currently in progress/i;
 
-function judge(run: PulumiRun, code: number, output: string, outcome: Outcome): RanPulumi {
+type Judged = Omit<RanPulumi, "happened">;
+
+function judge(run: PulumiRun, code: number, output: string, outcome: Outcome): Judged {
   if (code === 0) return { outcome, ended: "well", reason: undefined };
   if (run.signal.aborted) return { outcome, ended: "stopped", reason: undefined };
   if (LOCKED.test(output))

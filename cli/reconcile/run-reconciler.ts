@@ -50,6 +50,7 @@ export async function runReconciler(options: ReconcileCommandOptions): Promise<v
       identity: options.identity ?? `${hostname()}_${process.pid}`,
       leaseSeconds: options.leaseSeconds,
     },
+    listen: { host: options.host, port: options.port },
     say: (line) => progress.say(`${new Date().toISOString()} ${line}`),
   });
   await reconciler.run(endOfProcess());

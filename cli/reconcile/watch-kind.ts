@@ -15,7 +15,9 @@ export interface KindWatchOptions {
   objects: ObservedObjects;
   say(line: string): void;
   /** Told of each time that the kind is listed anew. */
-  listed?(): void;
+  listed(): void;
+  /** Told of each watch that broke. */
+  failed(): void;
 }
 
 export class KindWatch {
@@ -95,7 +97,7 @@ export class KindWatch {
     setImmediate(() => {
       this.#synced = true;
       this.#wentWell();
-      this.#options.listed?.();
+      this.#options.listed();
     });
     return { metadata: { resourceVersion }, items };
   }
@@ -103,6 +105,7 @@ export class KindWatch {
   #failed(error: unknown): void {
     this.#connected = false;
     if (this.#stopped) return;
+    this.#options.failed();
     const wait = this.#backoff.next();
     const reason = error instanceof Error ? error.message : String(error);
     this.#options.say(

@@ -1,15 +1,21 @@
 // A fleet whose four kinds are objects in an embedded Kubernetes of its own, and reconcilers for it: for tests.
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import type { ObservedObject } from "../../cli/reconcile/observed-objects.ts";
 import { type KubernetesApi, KubernetesError } from "../../kubernetes/api.ts";
+import { loadConnection } from "../../kubernetes/kubeconfig.ts";
+import { roleKubeconfig } from "../../kubernetes/role-kubeconfig.ts";
+import { requestToken } from "../../kubernetes/service-account-token.ts";
 import { admissionObjects } from "../../model/custom-resources/admission-policies.ts";
 import { customResourceDefinitions, KIND_FACTS } from "../../model/custom-resources/definitions.ts";
 import { API_VERSION, type Kind } from "../../model/names.ts";
+import { RECONCILER } from "../../model/reconciler-rights.ts";
 import { reset, start } from "../../toolchain/embedded-kubernetes/cluster.ts";
-import { CHECKOUT, TestProject } from "./test-project.ts";
+import { CHECKOUT, STACK, TestProject } from "./test-project.ts";
+
+const RECONCILER_NAMESPACE = "edgeflock-system";
 
 export type Document = { kind: Kind; metadata: { name: string } };
 
@@ -18,7 +24,9 @@ export class ReconciledFleet {
   /** Folder of its Kubernetes. */
   readonly cluster: string;
   readonly namespace: string;
-  readonly #running: ReturnType<TestProject["startEdgeflock"]>[] = [];
+  /** With the rights of the reconciler. */
+  accountKubeconfig = "";
+  readonly #running: RunningReconciler[] = [];
 
   private constructor(project: TestProject, cluster: string) {
     this.project = project;
@@ -34,6 +42,7 @@ export class ReconciledFleet {
     const fleet = new ReconciledFleet(await TestProject.create(undefined, kubeconfig), cluster);
     await fleet.project.mustPulumi("config", "set", "edgeflock:source", "cluster");
     await fleet.#install();
+    await fleet.#useAccount();
     return fleet;
   }
 
@@ -53,6 +62,40 @@ export class ReconciledFleet {
       }
       return true;
     });
+  }
+
+  /** From here on updates and reconcilers have the rights of the Deployment's account, and no others. */
+  async #useAccount(): Promise<void> {
+    await this.project.mustPulumi("config", "set", "edgeflock:kubeContext", "reconciler");
+    await this.project.mustPulumi("config", "rm", "edgeflock:kubeconfig");
+    const printed = await this.project.edgeflock(
+      ...["reconcile", "deployment", "--stack", STACK, "--namespace", RECONCILER_NAMESPACE],
+      ...["--fleet", this.namespace, "--backend", "s3://state"],
+      ...["--image", `registry.example/fleet@sha256:${"0".repeat(64)}`],
+    );
+    if (printed.exitCode !== 0) throw new Error(printed.stderr);
+    const applied = await this.#kubectl(["apply", "-f", "-", "--validate=strict"], printed.stdout);
+    if (applied.exitCode !== 0) throw new Error(applied.stderr);
+    const account = { namespace: RECONCILER_NAMESPACE, name: RECONCILER };
+    await this.until("the account is there", async () => {
+      return (
+        (await this.api.getOrUndefined({ apiVersion: "v1", kind: "ServiceAccount", metadata: account })) !==
+        undefined
+      );
+    });
+    const { token } = await requestToken(this.api, account, 3 * 3600);
+    const connection = await loadConnection({ kubeconfig: this.project.kubeconfig });
+    const text = roleKubeconfig(connection, {
+      namespace: RECONCILER_NAMESPACE,
+      account: RECONCILER,
+      user: { token },
+    });
+    const file = join(this.project.folder, "reconciler.kubeconfig");
+    await writeFile(file, text.replaceAll(`${RECONCILER_NAMESPACE}-${RECONCILER}`, "reconciler"), {
+      mode: 0o600,
+    });
+    await this.project.mustPulumi("config", "set", "edgeflock:kubeconfig", file);
+    this.accountKubeconfig = file;
   }
 
   /** `kubectl apply` of documents, in the fleet's namespace where they belong to one. */
@@ -109,11 +152,12 @@ export class ReconciledFleet {
   }
 
   /** Starts `edgeflock reconcile`; it ends with the fleet. */
-  reconciler(...args: string[]) {
-    const started = this.project.startEdgeflock([
-      ...["reconcile", "--lease-seconds", "3", "--quiet", "0.5"],
+  reconciler(...args: string[]): RunningReconciler {
+    const command = this.project.startEdgeflock([
+      ...["reconcile", "--lease-seconds", "3", "--quiet", "0.5", "--port", "0"],
       ...args,
     ]);
+    const started = new RunningReconciler(command);
     this.#running.push(started);
     return started;
   }
@@ -136,10 +180,58 @@ export class ReconciledFleet {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const each of this.#running) each.kill("SIGTERM");
-    await Promise.all(this.#running);
+    await Promise.all(this.#running.map((each) => each.end("SIGTERM")));
     await reset(this.cluster);
     await rm(this.cluster, { recursive: true, force: true });
     await rm(this.project.folder, { recursive: true, force: true });
+  }
+}
+
+/** One replica, and what it says. */
+export class RunningReconciler {
+  readonly #command: ReturnType<TestProject["startEdgeflock"]>;
+  /** All that it has said so far. */
+  said = "";
+
+  constructor(command: ReturnType<TestProject["startEdgeflock"]>) {
+    this.#command = command;
+    command.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.said += text;
+      if (process.env.EDGEFLOCK_DEBUG) process.stderr.write(text);
+    });
+  }
+
+  get pid(): number {
+    return this.#command.pid!;
+  }
+
+  get isRunning(): boolean {
+    return this.#command.exitCode === null && this.#command.signalCode === null;
+  }
+
+  /** By the last that it said of it. */
+  get leads(): boolean {
+    return this.isRunning && this.said.lastIndexOf("Leads, as") > this.said.lastIndexOf("Leads no more");
+  }
+
+  /** Resolves when it has ended, however. */
+  get ended(): Promise<unknown> {
+    return this.#command;
+  }
+
+  /** Where it serves its metrics. */
+  async url(): Promise<string> {
+    for (;;) {
+      const url = /Serves (\S+)\/metrics/.exec(this.said)?.[1];
+      if (url !== undefined) return url;
+      if (!this.isRunning) throw new Error(`the reconciler ended: ${this.said}`);
+      await sleep(100);
+    }
+  }
+
+  /** Resolves to the exit code; undefined for one that a signal ended. */
+  async end(signal: NodeJS.Signals): Promise<number | undefined> {
+    this.#command.kill(signal);
+    return (await this.#command).exitCode;
   }
 }

@@ -1,25 +1,47 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { twoHalls } from "./manifests.ts";
+import { APPROVE_ANNOTATION } from "../../cli/reconcile/observed-objects.ts";
+import { filesFromCluster } from "../../toolchain/embedded-broker/files-from-cluster.ts";
+import { cluster, device, group, twoHalls } from "./manifests.ts";
 import { ReconciledFleet } from "./reconciled-fleet.ts";
 
 // A fleet whose kinds are objects in the cluster, told in order: each test goes on where the one before it ended.
 describe("a fleet that is declared in the cluster", () => {
   let fleet: ReconciledFleet;
+  let reconciler: ReturnType<ReconciledFleet["reconciler"]>;
 
   beforeAll(async () => {
     fleet = await ReconciledFleet.create();
     fleet.project.variables.NORTH_WIFI_PASSWORD = "north-password";
+    fleet.project.variables.BARN_PASSWORD = "";
+    reconciler = fleet.reconciler();
   });
   afterAll(() => fleet?.[Symbol.asyncDispose]());
 
+  /** When each device's Secret was written last. */
+  async function secretVersions(): Promise<Record<string, string | undefined>> {
+    const list = await fleet.api.list({ apiVersion: "v1", kind: "Secret", namespace: fleet.namespace });
+    return Object.fromEntries(
+      list
+        .filter(({ metadata }) => metadata.name.endsWith("-device"))
+        .map(({ metadata }) => [metadata.name, metadata.resourceVersion]),
+    );
+  }
+
+  async function brokerUsers(): Promise<string[]> {
+    const { passwordfile } = await filesFromCluster(fleet.api, fleet.namespace);
+    return passwordfile.split("\n").flatMap((line) => line.split(":")[0] || []);
+  }
+
   it("becomes ready by itself", async () => {
-    fleet.reconciler();
-    await fleet.apply(...twoHalls(fleet.namespace));
+    const mqtt = { broker: { kind: "mosquitto", host: "mqtt.example" }, topicRoot: "site" };
+    const [, ...members] = twoHalls(fleet.namespace);
+    await fleet.apply(cluster(fleet.namespace, { mqtt }), ...members);
     for (const name of ["a", "b", "c"]) await fleet.ready("Device", name);
     await fleet.ready("DeviceClass", "node");
     await fleet.ready("DeviceGroup", "north");
     await fleet.ready("DevicesCluster", fleet.namespace);
     expect(Object.keys((await fleet.project.secret(fleet.namespace, "a-device"))!)).toContain("config.bin");
+    expect(await brokerUsers()).toEqual(expect.arrayContaining(["a", "b", "c"]));
     const { status } = await fleet.object("Device", "a");
     expect(status?.conditions?.map(({ type, status }) => `${type} ${status}`)).toEqual([
       "Validated True",
@@ -28,5 +50,167 @@ describe("a fleet that is declared in the cluster", () => {
       "CredentialsIssued True",
       "Ready True",
     ]);
+  });
+
+  it("has nothing left to do: its own writes start no update", async () => {
+    const before = await fleet.updates();
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(await fleet.updates()).toBe(before);
+  });
+
+  it("takes one update for one edit of a group, which changes exactly its devices", async () => {
+    const [before, updates] = [await secretVersions(), await fleet.updates()];
+    const change = { spec: { settings: { "wifi.ssid": "hall-north-2" } } };
+    await fleet.kubectl("patch", "devicegroup", "north", "--type=merge", "-p", JSON.stringify(change));
+    await fleet.ready("DeviceGroup", "north");
+    const after = await secretVersions();
+    const changed = Object.keys(after).filter((name) => after[name] !== before[name]);
+    expect(changed.sort()).toEqual(["a-device", "b-device"]);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(await fleet.updates()).toBe(updates + 1);
+  });
+
+  it("tells the story of a device and a class where people look", async () => {
+    const device = await fleet.kubectl("describe", "device", "a");
+    expect(device).toMatch(
+      /ConfigBuilt .*edgeflock\.io\/update +Configuration sha256:\w+, credentials of generation 1/,
+    );
+    expect(device).toMatch(/ConfigChanged .*wifi\/ssid; now sha256:/);
+    expect(device).not.toContain("hall-north-2");
+    const deviceClass = await fleet.kubectl("describe", "deviceclasses.edgeflock.io", "node");
+    expect(deviceClass).toMatch(/Firmware(Built|Cached) .*sha256:\w+/);
+  });
+
+  it("gives a device new credentials, and says so", async () => {
+    const change = { spec: { credentials: { generation: 2 } } };
+    await fleet.kubectl("patch", "device", "c", "--type=merge", "-p", JSON.stringify(change));
+    await fleet.ready("Device", "c");
+    expect(await fleet.kubectl("describe", "device", "c")).toMatch(/CredentialsRotated .*Generation 1 → 2/);
+  });
+
+  it("moves a device to another group with its label, which is no change of its generation", async () => {
+    const [before, updates] = [await secretVersions(), await fleet.updates()];
+    await fleet.kubectl("label", "device", "b", "hall=south", "--overwrite");
+    await fleet.until("it is updated", async () => (await fleet.updates()) > updates);
+    expect((await secretVersions())["b-device"]).not.toBe(before["b-device"]);
+    expect((await secretVersions())["a-device"]).toBe(before["a-device"]);
+  });
+
+  it("refuses what is wrong at the object, and leaves everything else as it is", async () => {
+    const [before, updates] = [await secretVersions(), await fleet.updates()];
+    await fleet.apply(device("d", "north", {}, "nodes"), device("e", "north"));
+    await fleet.until("d is refused", async () => {
+      return (await fleet.condition("Device", "d", "Validated")) === "False Refused";
+    });
+    const { status } = await fleet.object("Device", "d");
+    expect(status?.conditions?.[0]?.message).toBe(
+      'spec.deviceClassReference.name: there is no DeviceClass "nodes"; did you mean "node"?',
+    );
+    expect(await fleet.condition("Device", "e", "Ready")).toBe("Unknown Waiting");
+    await fleet.until("the refusal is told", async () =>
+      /Warning +Refused .*there is no DeviceClass/.test(await fleet.kubectl("describe", "device", "d")),
+    );
+    expect(await fleet.condition("DevicesCluster", fleet.namespace, "Ready")).toBe("False MemberRefused");
+    expect(await fleet.condition("Device", "a", "Ready")).toBe("True Done");
+    expect(await secretVersions()).toEqual(before);
+    expect(await fleet.updates()).toBe(updates);
+    await fleet.kubectl("delete", "device", "d");
+    await fleet.ready("Device", "e");
+    await fleet.ready("DevicesCluster", fleet.namespace);
+  });
+
+  it("says at the object that a secret of it has no value", async () => {
+    await fleet.apply(group("barn", "barn", { secrets: { "wifi.password": { fromEnv: "BARN_PASSWORD" } } }));
+    await fleet.until("the group is refused", async () => {
+      return (await fleet.condition("DeviceGroup", "barn", "Validated")) === "False Refused";
+    });
+    const { status } = await fleet.object("DeviceGroup", "barn");
+    expect(status?.conditions?.[0]?.message).toContain("the environment variable BARN_PASSWORD");
+    // It is tried again, and what was said before is counted on.
+    await fleet.until("the same refusal is a series", async () => {
+      const events = JSON.parse(await fleet.kubectl("get", "events.events.k8s.io", "-o", "json")) as {
+        items: { regarding: { name: string }; reason: string; series?: { count: number } }[];
+      };
+      const refusals = events.items.filter(
+        ({ regarding, reason }) => regarding.name === "barn" && reason === "Refused",
+      );
+      return refusals.length === 1 && refusals[0]!.series?.count === 2;
+    });
+    await fleet.kubectl("delete", "devicegroup", "barn");
+    await fleet.ready("DevicesCluster", fleet.namespace);
+  });
+
+  it("removes a device that is deleted from the cluster and from the broker's users", async () => {
+    await fleet.kubectl("delete", "device", "e");
+    await fleet.until("its Secret is gone", async () => {
+      return (await fleet.project.secret(fleet.namespace, "e-device")) === undefined;
+    });
+    await fleet.until("its user is gone", async () => !(await brokerUsers()).includes("e"));
+    expect(await brokerUsers()).toContain("a");
+  });
+
+  it("may do nothing but its work", async () => {
+    const may = async (...args: string[]) => {
+      const { exitCode } = await fleet.project.kubectl("--kubeconfig", fleet.accountKubeconfig, ...args);
+      return exitCode === 0;
+    };
+    const own = ["-n", fleet.namespace];
+    expect(await may(...own, "get", "device", "a")).toBe(true);
+    expect(await may("delete", "devicescluster", "another", "--dry-run=server", "--ignore-not-found")).toBe(
+      false,
+    );
+    expect(
+      await may("-n", "default", "delete", "device", "a", "--dry-run=server", "--ignore-not-found"),
+    ).toBe(false);
+    expect(await may(...own, "get", "secret", "a-device")).toBe(true);
+    expect(await may("-n", "kube-system", "get", "secrets")).toBe(false);
+    expect(await may("get", "secrets", "--all-namespaces")).toBe(false);
+    expect(
+      await may("-n", "default", "create", "configmap", "x", "--from-literal=a=b", "--dry-run=server"),
+    ).toBe(false);
+    expect(
+      await may("create", "clusterrole", "x", "--verb=*", "--resource=secrets", "--dry-run=server"),
+    ).toBe(false);
+    expect(await may("delete", "crd", "devices.edgeflock.io", "--dry-run=server")).toBe(false);
+  });
+
+  it("serves its metrics and its health", async () => {
+    const url = await reconciler.url();
+    const text = await (await fetch(`${url}/metrics`)).text();
+    expect(text).toMatch(/^edgeflock_updates_total\{operation="update",result="well"\} [1-9]/m);
+    expect(text).toMatch(/^edgeflock_builds_total\{builder="native",result="(built|cached)"\} 1$/m);
+    expect(text).toMatch(/^edgeflock_device_events_total\{reason="ConfigChanged"\} [1-9]/m);
+    expect(text).toMatch(/^edgeflock_objects\{kind="Device",ready="True"\} 3$/m);
+    expect(text).toMatch(/^edgeflock_leader 1$/m);
+    for (const path of ["healthz", "readyz"]) expect((await fetch(`${url}/${path}`)).status).toBe(200);
+    expect((await fetch(`${url}/else`)).status).toBe(404);
+  });
+
+  it("ends in order when it is told to", async () => {
+    expect(await reconciler.end("SIGTERM")).toBe(0);
+  });
+
+  it("waits for a person's approval in dry-run mode, and then does what was previewed", async () => {
+    const [before, updates] = [await secretVersions(), await fleet.updates()];
+    reconciler = fleet.reconciler("--dry-run");
+    const change = { spec: { data: { "place.name": "bench 9" } } };
+    await fleet.kubectl("patch", "device", "a", "--type=merge", "-p", JSON.stringify(change));
+    await fleet.until("the preview is there", async () => {
+      return (await fleet.condition("Device", "a", "Ready")) === "Unknown AwaitingApproval";
+    });
+    const { status } = await fleet.object("DevicesCluster", fleet.namespace);
+    expect(status?.preview?.changes).toEqual([`update Device ${fleet.namespace}/a: place.name`]);
+    expect(await fleet.updates()).toBe(updates);
+    expect(await secretVersions()).toEqual(before);
+    await fleet.kubectl(
+      ...["annotate", "devicescluster", fleet.namespace, `${APPROVE_ANNOTATION}=${status?.preview?.id}`],
+    );
+    await fleet.ready("Device", "a");
+    expect(await fleet.updates()).toBe(updates + 1);
+    expect((await secretVersions())["a-device"]).not.toBe(before["a-device"]);
+    await fleet.until("the preview is gone", async () => {
+      return (await fleet.object("DevicesCluster", fleet.namespace)).status?.preview === undefined;
+    });
+    await reconciler.end("SIGTERM");
   });
 });

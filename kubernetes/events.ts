@@ -1,0 +1,103 @@
+// Events on objects, for people who look there: `kubectl describe`. Writes events.k8s.io/v1 objects; what was said
+// before is counted on (a series), not said again. Never throws: an update must not fail for want of an Event.
+// https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+import { createHash } from "node:crypto";
+import { hostname } from "node:os";
+import { type KubernetesApi, KubernetesError } from "./api.ts";
+
+export interface Regarding {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  /** Not for what is in none. */
+  namespace?: string;
+  uid?: string;
+}
+
+export interface Occurrence {
+  type: "Normal" | "Warning";
+  /** Why, for programs: one word in CamelCase. */
+  reason: string;
+  /** What was being done: one word in CamelCase. */
+  action: string;
+  /** For people; never the value of a secret. */
+  note: string;
+}
+
+/** Who says so, as `kubectl describe` shows it. */
+export type Reporter = "edgeflock.io/update" | "edgeflock.io/reconciler";
+
+const API = "events.k8s.io/v1";
+const LONGEST_NOTE = 1024;
+const LONGEST_INSTANCE = 128;
+/** Nobody waits longer for it than this. */
+const TIMEOUT_MS = 5_000;
+/** Where events about objects without a namespace go. */
+const CLUSTER_NAMESPACE = "default";
+
+export class EventRecorder {
+  readonly #reporter: Reporter;
+  /** Where it may not, or the server has no Events, it is not tried again. */
+  #isRefused = false;
+
+  constructor(reporter: Reporter) {
+    this.#reporter = reporter;
+  }
+
+  async record(api: KubernetesApi, regarding: Regarding, occurrence: Occurrence): Promise<void> {
+    if (this.#isRefused) return;
+    const event = eventFor(regarding, occurrence, this.#reporter, new Date());
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    try {
+      const path = `/apis/${API}/namespaces/${event.metadata.namespace}/events`;
+      await api.request("POST", path, { body: event, signal }).catch((error: unknown) => {
+        if (!isConflict(error)) throw error;
+        return countOn(api, `${path}/${event.metadata.name}`, event.eventTime, signal);
+      });
+    } catch (error) {
+      if (error instanceof KubernetesError && [403, 404].includes(error.status)) {
+        // a namespace that is going away refuses it too, and another one may not
+        this.#isRefused = error.details?.kind !== "namespaces" && !/being terminated/.test(error.message);
+      }
+    }
+  }
+}
+
+/** The same is called the same: then the server itself knows that it was said before. Pure. */
+export function eventFor(regarding: Regarding, occurrence: Occurrence, reporter: Reporter, now: Date) {
+  const { type, reason, action } = occurrence;
+  const note = cut(occurrence.note, LONGEST_NOTE);
+  const identity = JSON.stringify([regarding, type, reason, action, note, reporter]);
+  const hash = createHash("sha256").update(identity).digest("hex").slice(0, 16);
+  return {
+    apiVersion: API,
+    kind: "Event",
+    metadata: { name: `${regarding.name}.${hash}`, namespace: regarding.namespace ?? CLUSTER_NAMESPACE },
+    eventTime: now.toISOString().replace("Z", "000Z"),
+    type,
+    reason,
+    action,
+    note,
+    regarding,
+    reportingController: reporter,
+    reportingInstance: cut(`${hostname()}-${process.pid}`, LONGEST_INSTANCE),
+  };
+}
+
+async function countOn(api: KubernetesApi, path: string, now: string, signal: AbortSignal): Promise<void> {
+  const live = await api.request<{ series?: { count?: number } }>("GET", path, { signal });
+  const count = (live.series?.count ?? 1) + 1;
+  await api.request("PATCH", path, {
+    body: { series: { count, lastObservedTime: now } },
+    contentType: "application/merge-patch+json",
+    signal,
+  });
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof KubernetesError && error.reason === "AlreadyExists";
+}
+
+function cut(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+}

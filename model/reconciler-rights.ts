@@ -1,0 +1,110 @@
+// What the reconciler may do: Roles and ClusterRole with no more than its work takes. Pure; touches nothing.
+import { accessPlan, clusterRoleNames, clustersRules, type PolicyRule } from "./access-plan.ts";
+import { KIND_FACTS } from "./custom-resources/definitions.ts";
+import { API_VERSION, KINDS } from "./names.ts";
+
+export const RECONCILER = "edgeflock-reconciler";
+/** Where Events about DevicesClusters go, which stand in no namespace. */
+export const CLUSTER_EVENTS_NAMESPACE = "default";
+
+const RBAC = "rbac.authorization.k8s.io";
+const [GROUP] = API_VERSION.split("/") as [string];
+
+/** A DevicesCluster that it keeps. */
+export interface KeptFleet {
+  cluster: string;
+  namespace: string;
+}
+
+export interface RightsInput {
+  /** Where the reconciler itself runs. */
+  namespace: string;
+  fleets: readonly KeptFleet[];
+  /** Whether the fleets have `access.createsClusters`, which makes ClusterRoles. */
+  createsClusters: boolean;
+}
+
+export interface RightsObject {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  [field: string]: unknown;
+}
+
+/** The ServiceAccount, and what is bound to it. */
+export function reconcilerRights(input: RightsInput): RightsObject[] {
+  const { namespace, fleets } = input;
+  const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: RECONCILER, namespace } };
+  return [
+    account,
+    ...bound(namespace, clusterRules(input)),
+    ...bound(namespace, LEASE_RULES, namespace),
+    ...bound(namespace, [EVENT_RULE], CLUSTER_EVENTS_NAMESPACE),
+    // What `pulumi up` needs in a fleet's namespace, nowhere else. It makes the fleet's Roles, so it holds what they grant.
+    ...fleets.flatMap((fleet) => bound(namespace, clustersRules(), fleet.namespace)),
+  ];
+}
+
+const EVENT_RULE: PolicyRule = {
+  apiGroups: ["events.k8s.io"],
+  resources: ["events"],
+  verbs: ["get", "create", "patch"],
+};
+
+/** A right to create cannot be limited to a name. */
+const LEASE_RULES: PolicyRule[] = [
+  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"] },
+];
+
+/** Reads the four kinds everywhere, and writes their status. */
+function clusterRules({ fleets, createsClusters }: RightsInput): PolicyRule[] {
+  const kinds = KINDS.map((kind) => KIND_FACTS[kind].plural);
+  return [
+    { apiGroups: [GROUP], resources: kinds, verbs: ["get", "list", "watch"] },
+    { apiGroups: [GROUP], resources: kinds.map((kind) => `${kind}/status`), verbs: ["patch"] },
+    // Its UID is the cluster's identity.
+    {
+      apiGroups: [""],
+      resources: ["namespaces"],
+      verbs: ["get"],
+      resourceNames: ["kube-system", ...fleets.map((fleet) => fleet.namespace)],
+    },
+    ...(createsClusters && fleets.length > 0 ? creatorRules(fleets) : []),
+  ];
+}
+
+/** To make the fleets' ClusterRoles, and to hold what they grant: Kubernetes lets nobody grant more than they have. */
+function creatorRules(fleets: readonly KeptFleet[]): PolicyRule[] {
+  const names = fleets.flatMap(({ namespace }) => clusterRoleNames(namespace));
+  const resources = ["clusterroles", "clusterrolebindings"];
+  const granted = fleets.flatMap((fleet) => {
+    const input = { ...fleet, classes: [], devices: [], createsClusters: true };
+    return accessPlan(input).clusterRoles.flatMap(({ rules }) => rules);
+  });
+  return [
+    ...new Map(granted.map((rule) => [JSON.stringify(rule), rule])).values(),
+    { apiGroups: [RBAC], resources, verbs: ["create"] },
+    {
+      apiGroups: [RBAC],
+      resources,
+      verbs: ["get", "update", "patch", "delete"],
+      resourceNames: names,
+    },
+  ];
+}
+
+/** A Role of a namespace, or a ClusterRole where none is given, and its binding to the reconciler's account. */
+function bound(accountNamespace: string, rules: PolicyRule[], namespace?: string): RightsObject[] {
+  const kind = namespace === undefined ? "ClusterRole" : "Role";
+  const metadata = { name: RECONCILER, ...(namespace !== undefined && { namespace }) };
+  return [
+    { apiVersion: `${RBAC}/v1`, kind, metadata, rules },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: `${kind}Binding`,
+      metadata,
+      roleRef: { apiGroup: RBAC, kind, name: RECONCILER },
+      subjects: [{ kind: "ServiceAccount", name: RECONCILER, namespace: accountNamespace }],
+    },
+  ];
+}
