@@ -5,7 +5,7 @@ import { FIRMWARE_BUILDERS, sensorProblem } from "./builders/builders.ts";
 import { declareFleet } from "./components/index.ts";
 import { clientOf } from "./components/kubernetes-connection.ts";
 import { reportable } from "./components/visible.ts";
-import { withoutSecretsInDebugLog } from "./components/without-secrets-in-debug-log.ts";
+import { withoutDebugLog } from "./components/without-debug-log.ts";
 import { withoutStackTraces } from "./components/without-stack-traces.ts";
 import { loadDeclared, sourceFromConfig } from "./kubernetes/declared.ts";
 import { targetFromConfig } from "./kubernetes/target.ts";
@@ -13,7 +13,7 @@ import { atConfiguredBroker } from "./model/embedded-broker.ts";
 import { declaredFolder } from "./toolchain/stack-file.ts";
 
 withoutStackTraces();
-withoutSecretsInDebugLog();
+withoutDebugLog();
 const config = new pulumi.Config("edgeflock");
 const get = (key: string) => config.get(key);
 const folder = declaredFolder("", pulumi.getStack(), get);

@@ -8,6 +8,7 @@ import { cacheFolder } from "./cache-folder.ts";
 import { ensurePassphrase } from "./passphrase.ts";
 import { LAUNCHER_START } from "./path-lookup.ts";
 import { stateFolder as ensureStateFolder } from "./project-folder.ts";
+import { withoutAutomaticLog } from "./pulumi-log.ts";
 import { choosePlugins, folderName, type PluginChoice, programName, standInMode } from "./pulumi-plugins.ts";
 import { readProjectFile } from "./stack-file.ts";
 import { ensureTools, type Tool, type ToolName, type ToolOptions } from "./tools.ts";
@@ -74,6 +75,7 @@ async function pulumiEnvironment(
   const home = join(folder, "pulumi-home");
   await mkdir(join(home, "plugins"), { recursive: true, mode: 0o700 });
   for (const plugin of plugins) await linkPlugin(join(home, "plugins"), plugin);
+  await withoutAutomaticLog(home);
   return {
     PULUMI_HOME: home,
     PULUMI_SKIP_UPDATE_CHECK: "true",

@@ -14,6 +14,8 @@ export function command(): Command {
       const project = projectFolder();
       const args = passedArguments("pulumi");
       const progress = stderrProgress();
+      // What the program and pulumi say for whoever looks for a fault is dropped otherwise: it costs much.
+      if (args.includes("--debug") || args.includes("-d")) process.env.EDGEFLOCK_DEBUG ??= "1";
       const { environment, tools, plugins } = await prepareEnvironment({
         projectFolder: project,
         tools: ["pulumi", "kubectl"],
