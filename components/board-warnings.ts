@@ -5,6 +5,7 @@ import { boardsIn } from "../flash/board-lease.ts";
 import { isFlashed, retirement } from "../flash/status/device-status.ts";
 import { KubernetesError } from "../kubernetes/api.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
+import { Eventually } from "./eventually.ts";
 import { reportable } from "./visible.ts";
 
 /** Named in one warning; a fleet may have thousands. */
@@ -69,7 +70,7 @@ export function warnOfLockedOut(
   // what this update flashes itself is not locked out
   const flashed = new Set(devices.filter(({ port }) => port !== undefined).map(({ name }) => name));
   const former = new Set(devices.flatMap((device) => device.former));
-  return pulumi.all(devices.map(({ credentials }) => credentials.output)).apply((credentials) =>
+  return Eventually.list(devices.map(({ credentials }) => credentials)).apply((credentials) =>
     reportable(async () => {
       const oldest = credentials.map((each, index) => [devices[index]!.name, each.oldest] as const);
       const boards = (await fleetBoards(cluster)).filter(({ device }) => !flashed.has(device));

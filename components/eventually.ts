@@ -57,6 +57,17 @@ export class Eventually<T> {
     );
   }
 
+  /** Of a list; known when all are. */
+  static list<T>(parts: readonly Eventually<T>[]): Eventually<T[]> {
+    const known = parts.every((part) => part.#known !== undefined)
+      ? { value: parts.map((part) => part.#known!.value) }
+      : undefined;
+    return new Eventually<T[]>(
+      known,
+      () => pulumi.output(parts.map((part) => part.output)) as unknown as pulumi.Output<T[]>,
+    );
+  }
+
   map<U>(work: (value: T) => U): Eventually<U> {
     if (this.#known) {
       const value = work(this.#known.value);
@@ -64,6 +75,15 @@ export class Eventually<T> {
     }
     const output = this.#output().apply(work) as unknown as pulumi.Output<U>;
     return new Eventually<U>(undefined, () => output);
+  }
+
+  /** An output that is shown, of work that takes a while. The SDK doesn't make outputs of all that is in the value. */
+  apply<U>(work: (value: T) => Promise<U>): pulumi.Output<U> {
+    const known = this.#known;
+    const output = known
+      ? pulumi.output(undefined).apply(() => work(known.value))
+      : pulumi.unsecret(this.#output()).apply((value) => work(value as T));
+    return output as unknown as pulumi.Output<U>;
   }
 
   get output(): pulumi.Output<T> {

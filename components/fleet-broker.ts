@@ -11,6 +11,7 @@ import { brokerPort } from "../model/device-config.ts";
 import { liveKind, managementUrl, mechanismOf } from "../model/mqtt-broker.ts";
 import { USER_SECRET_KEYS } from "../model/schema-mqtt.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
+import { Eventually } from "./eventually.ts";
 import type { RegisteredDevice } from "./fleet-registry.ts";
 import { ownership } from "./ownership.ts";
 
@@ -91,13 +92,11 @@ function members(
   devices: RegisteredDevice[],
   namespace: string,
 ): pulumi.Output<Record<string, MemberDevice>> {
-  return pulumi
-    .all(devices.map(({ credentials }) => credentials.output))
-    .apply((records) =>
-      Object.fromEntries(
-        devices.map((device, index) => [device.name, member(device, records[index]!, namespace)]),
-      ),
-    );
+  return Eventually.list(devices.map(({ credentials }) => credentials)).apply(async (records) =>
+    Object.fromEntries(
+      devices.map((device, index) => [device.name, member(device, records[index]!, namespace)]),
+    ),
+  );
 }
 
 function member(device: RegisteredDevice, credentials: CredentialRecord, namespace: string): MemberDevice {

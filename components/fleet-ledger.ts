@@ -6,6 +6,7 @@ import { updateLedger } from "../model/credential-ledger.ts";
 import { groupRecords, retiredRecord } from "../model/ledger-text.ts";
 import { authoritySeed } from "../model/mqtt-certificates.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
+import { Eventually } from "./eventually.ts";
 import { ownership } from "./ownership.ts";
 import { reportable } from "./visible.ts";
 
@@ -28,7 +29,7 @@ export function declareLedger(
   const { target, explicit, clusterUid } = cluster.connection;
   const { devices } = cluster.registry;
   const written = cluster.registry.devicesWritten();
-  const records = pulumi.all(devices.map(({ credentials }) => credentials.output)).apply((all) =>
+  const records = Eventually.list(devices.map(({ credentials }) => credentials)).apply((all) =>
     reportable(async () => {
       await written;
       const wanted = new Map(
