@@ -231,5 +231,6 @@ async function answering(server: ChildProcess, url: string): Promise<void> {
     if (await fetch(url, { redirect: "manual" }).catch(() => undefined)) return;
     await sleep(100);
   }
+  server.kill("SIGTERM");
   throw new Error(`nothing answers at ${url}`);
 }
