@@ -28,6 +28,7 @@ export interface Occurrence {
 export type Reporter = "edgeflock.io/update" | "edgeflock.io/reconciler";
 
 const API = "events.k8s.io/v1";
+/** Bytes of UTF-8, as the server counts them. */
 const LONGEST_NOTE = 1024;
 const LONGEST_INSTANCE = 128;
 /** Nobody waits longer for it than this. */
@@ -98,6 +99,11 @@ function isConflict(error: unknown): boolean {
   return error instanceof KubernetesError && error.reason === "AlreadyExists";
 }
 
+/** At most so many bytes, without half a character at its end. */
 function cut(text: string, longest: number): string {
-  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+  const bytes = Buffer.from(text);
+  if (bytes.length <= longest) return text;
+  const ellipsis = "…";
+  const kept = bytes.subarray(0, longest - Buffer.byteLength(ellipsis)).toString("utf8");
+  return `${kept.replace(/\ufffd+$/, "")}${ellipsis}`;
 }

@@ -94,7 +94,8 @@ function plain({ type, status, observedGeneration, lastTransitionTime, reason, m
 }
 
 function cut(message: string): string {
-  return message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE - 1)}…` : message;
+  if (message.length <= LONGEST_MESSAGE) return message;
+  return `${message.slice(0, LONGEST_MESSAGE - 1)}…`.toWellFormed();
 }
 
 /** Whether the object's own conditions are about its present generation. */

@@ -174,6 +174,27 @@ describe("a fleet that is declared in the cluster", () => {
     expect(await may("delete", "crd", "devices.edgeflock.io", "--dry-run=server")).toBe(false);
   });
 
+  it("is not deployed with what cannot work: all that is wrong is said at once", async () => {
+    const { exitCode, stderr } = await fleet.project.edgeflock(
+      ...[
+        "reconcile",
+        "deployment",
+        "--stack",
+        "test",
+        "--fleet",
+        "Bad",
+        "--backend",
+        "s3://x",
+        "--image",
+        "x:latest",
+      ],
+    );
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/--fleet "Bad" must be a DNS label/);
+    expect(stderr).toMatch(/--image: expected NAME@sha256/);
+    expect(stderr).toMatch(/has edgeflock:kubeconfig, a file that the Pod does not have/);
+  });
+
   it("serves its metrics and its health", async () => {
     const url = await reconciler.url();
     const text = await (await fetch(`${url}/metrics`)).text();
