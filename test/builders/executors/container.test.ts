@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ContainerRequest, ExecutorJob } from "../../../builders/contract.ts";
 import { ContainerExecutor, runArguments } from "../../../builders/executors/container.ts";
-import { findContainerEngine } from "../../../toolchain/container-engine.ts";
+import { findContainerEngine, keepsLimits } from "../../../toolchain/container-engine.ts";
 import { temporaryCache, workFolder } from "../support.ts";
 
 const place = temporaryCache();
@@ -142,12 +142,20 @@ describe("finding a container engine", () => {
     await fakeEngine("exit 0", "docker");
     const podman = await fakeEngine("exit 0", "podman");
     const PATH = join(place.folder, "bin");
-    expect(await findContainerEngine({ PATH })).toEqual({ kind: "podman", command: podman, user: "0:0" });
+    expect(await findContainerEngine({ PATH })).toEqual({
+      ...{ kind: "podman", command: podman, user: "0:0", limits: true },
+    });
     const chosen = await findContainerEngine({ PATH, EDGEFLOCK_CONTAINER_ENGINE: "docker" });
     expect(chosen).toMatchObject({
       kind: "docker",
       user: `${process.getuid?.()}:${process.getgid?.()}`,
     });
+  });
+
+  it("knows that podman keeps no limits without root where cgroups are of version 1", () => {
+    expect(keepsLimits("rootless=true cgroups=v1")).toBe(false);
+    expect(keepsLimits("rootless=true cgroups=v2")).toBe(true);
+    expect(keepsLimits("rootless=false cgroups=v1")).toBe(true);
   });
 
   it("says what is missing, and what an engine complained of", async () => {
