@@ -11,12 +11,12 @@ import { builderNamed } from "./builders.ts";
 import { type ContentHash, firmwareContentHash } from "./content-hash.ts";
 import type { BuildControl, BuildPlan, BuiltFirmware, Executor, FirmwareRequest, Json } from "./contract.ts";
 import { describeArtifact, packOutput } from "./describe-artifact.ts";
-import { executorFor } from "./executors/executor-for.ts";
+import { executorFor, type JobExecutors } from "./executors/executor-for.ts";
 import { withLock } from "./file-lock.ts";
 import { interruptible } from "./interruption.ts";
 import { librariesOf } from "./libraries.ts";
 import { hashSourceTree } from "./source-tree.ts";
-import { sourceVersion } from "./source-version.ts";
+import { type SourceVersion, sourceVersion } from "./source-version.ts";
 import { WorkFolder } from "./work-folder.ts";
 
 export const DEFAULT_FLASH_SIZE = "4MB";
@@ -34,6 +34,8 @@ export interface BuildOptions extends BuildControl {
   secretKey?: Uint8Array | string;
   /** Asked where the cache of this machine has nothing. */
   shared?: SharedBuilds;
+  /** Runs what is to be built as a Kubernetes Job. */
+  jobs?: JobExecutors;
 }
 
 export interface PlannedFirmware extends ContentHash {
@@ -125,6 +127,8 @@ async function runBuild(job: Job, options: BuildOptions): Promise<BuiltFirmware>
   const secrets = request.secrets ?? {};
   const work = await WorkFolder.create({
     source: plan.source,
+    // a Job fetches it itself
+    ...(plan.git && !request.job && { git: plan.git }),
     args: plan.args,
     classFacts: classFactsOf(request),
     secrets,
@@ -134,16 +138,23 @@ async function runBuild(job: Job, options: BuildOptions): Promise<BuiltFirmware>
     if (plan.run.kind === "in-process") await plan.run.build(work, options);
     else {
       const { container } = request;
-      const executor = options.executor ?? executorFor(container);
+      const executor = options.executor ?? (await executorFor(request, options.jobs));
       const { kind: _, ...run } = plan.run;
       const name = `firmware builder "${request.builder.name}"`;
       const masked = Object.values(secrets);
       const heard = (lines: readonly string[]) => keepLast(log, lines);
-      await executor.run({ ...run, name, work, masked, heard, ...(container && { container }) }, options);
+      const firmware = { flashSize: request.flashSize ?? DEFAULT_FLASH_SIZE };
+      const what = {
+        ...{ contentHash: content.hash, firmware },
+        ...(container && { container }),
+        ...(plan.git && { git: plan.git }),
+      };
+      await executor.run({ ...run, name, work, masked, heard, ...what }, options);
     }
-    const libraries = plan.source === undefined ? [] : await librariesOf(plan.source);
+    // a Job that fetched the source itself has told what it names
+    const libraries = await librariesOf(plan.source ?? work.source);
     const archive = await packOutput(work.output, libraries);
-    const source = plan.source === undefined ? undefined : await sourceVersion(plan.source);
+    const source = await versionOf(plan);
     const artifact = describeArtifact(archive, expectationsOf(request), source?.describe);
     if (job.identity !== undefined) artifact.secretBearing = true;
     const record = buildRecord({
@@ -161,6 +172,11 @@ async function runBuild(job: Job, options: BuildOptions): Promise<BuiltFirmware>
   } finally {
     await work.remove();
   }
+}
+
+async function versionOf({ source, git }: BuildPlan): Promise<SourceVersion | undefined> {
+  if (git) return { commit: git.commit, describe: git.commit.slice(0, 12) };
+  return source === undefined ? undefined : await sourceVersion(source);
 }
 
 /** Lines of a builder that are remembered. */

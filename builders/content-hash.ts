@@ -52,6 +52,8 @@ export async function explainContentHash(
   for (const { name, driver, unit = "" } of request.sensors ?? [])
     parts[`sensors.${name}`] = canonicalJson([driver, unit]);
   if (plan.source !== undefined) parts.source = (await hashSourceTree(plan.source)).slice(0, 16);
+  // the commit stands for its content, wherever it is fetched from
+  if (plan.git) parts.source = `commit ${plan.git.commit}${plan.git.path ? `, ${plan.git.path}` : ""}`;
   for (const [name, value] of Object.entries(plan.args)) parts[`args.${name}`] = canonicalJson(value);
   for (const [key, value] of Object.entries(request.settings ?? {}))
     parts[`settings.${key}`] = canonicalJson(value);

@@ -3,6 +3,7 @@ import type { PlainValue } from "../model/schema.ts";
 import type { Progress } from "../toolchain/progress.ts";
 import type { FoundBuild } from "./artifact-cache.ts";
 import type { BuildRecord } from "./build-record.ts";
+import type { GitSource, JobPlacement } from "./kubernetes-job/contract.ts";
 import type { WorkFolder } from "./work-folder.ts";
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -25,7 +26,7 @@ export type ConfigPartition = {
 
 /** What one class wants built. */
 export interface FirmwareRequest {
-  builder: { name: string; args?: Record<string, Json>; source?: string };
+  builder: { name: string; args?: Record<string, Json>; source?: string; git?: GitSource };
   /** As in a manifest: "esp32c3". */
   chip: string;
   /** As esptool spells it. Default "4MB". */
@@ -42,6 +43,8 @@ export interface FirmwareRequest {
   secrets?: Record<string, string>;
   /** What the builder runs in; absent: it is a process of this machine. */
   container?: ContainerRequest;
+  /** The container is a Kubernetes Job's, and where that runs. */
+  job?: JobPlacement;
   /** Relative paths of the request start here. */
   projectFolder: string;
 }
@@ -84,6 +87,8 @@ export interface BuildPlan {
   identity: Record<string, string>;
   /** Folder that becomes input/source. */
   source?: string;
+  /** Commit that becomes input/source. */
+  git?: GitSource;
   /** Becomes input/args.json. */
   args: Record<string, Json>;
   run: CommandRun | InProcessRun;
@@ -117,6 +122,12 @@ export interface ExecutorJob extends Omit<CommandRun, "kind"> {
   masked: string[];
   /** Gets every line of output, masked, for the record of the build. */
   heard?(lines: readonly string[]): void;
+  /** Equal ones mean one result: who may share a run shares it. */
+  contentHash?: string;
+  /** Where firmware is built: what is brought back is what becomes part of the artefact. */
+  firmware?: { flashSize: string };
+  /** The source, where it is not in the work folder. */
+  git?: GitSource;
 }
 
 /**
@@ -254,6 +265,18 @@ export interface ArtifactStore {
   findBuild(contentHash: string): Promise<FoundBuild | undefined>;
   /** Everything in it, once for each user. */
   list(): Promise<StoredArtifact[]>;
+  /**
+   * A place for what a builder elsewhere sends before it is looked at, by name; the same for everybody who asks.
+   * Absent: the store cannot let anybody write there and nowhere else.
+   */
+  openUpload?(name: string, seconds: number): Promise<StoreUpload>;
+}
+
+export interface StoreUpload {
+  /** Takes one kind of request: a PUT of the whole. As good as a password for as long as it is valid. */
+  url: string;
+  read(): Promise<Uint8Array | undefined>;
+  remove(): Promise<void>;
 }
 
 /** What a store must know of an artefact to find it. */

@@ -70,9 +70,10 @@ export function readSbom(bytes: Uint8Array): Uint8Array {
   if (bom === null || typeof bom !== "object" || bom.bomFormat !== "CycloneDX")
     throw wrong("it has no bomFormat CycloneDX");
   if (!/^1\.[456]$/.test(bom.specVersion)) throw wrong(`it has the version ${String(bom.specVersion)}`);
-  const { serialNumber: _, metadata, ...rest } = bom;
-  const { timestamp: __, ...told } = metadata ?? {};
-  return Buffer.from(`${JSON.stringify({ ...rest, ...(metadata && { metadata: told }) }, null, 2)}\n`);
+  const { serialNumber: _, ...rest } = bom;
+  const { timestamp: __, ...told } = bom.metadata ?? {};
+  // in its own order: what was read and written once stays the same when it is again
+  return Buffer.from(`${JSON.stringify({ ...rest, ...(bom.metadata && { metadata: told }) }, null, 2)}\n`);
 }
 
 function component({ name, version, purl, sha256, from, files = [] }: Library, index: number) {

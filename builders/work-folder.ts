@@ -9,11 +9,15 @@ import { VisibleError } from "../model/visible-error.ts";
 import { cacheFolder } from "../toolchain/cache-folder.ts";
 import type { Json } from "./contract.ts";
 import { endStragglers } from "./executors/stragglers.ts";
+import { checkoutGit } from "./git-source.ts";
+import type { GitSource } from "./kubernetes-job/contract.ts";
 import { fateOf, processIdentity } from "./process-identity.ts";
 import { copySourceTree, hashSourceTree } from "./source-tree.ts";
 
 export interface WorkInput {
   source?: string | undefined;
+  /** The source, where it is fetched. */
+  git?: GitSource;
   /** Becomes args.json. */
   args: Record<string, Json>;
   /** Becomes class.json: what the builder should know of the class. */
@@ -49,6 +53,11 @@ export class WorkFolder {
 
   get output(): string {
     return join(this.path, "output");
+  }
+
+  /** A copy of the source; empty where there is none. */
+  get source(): string {
+    return join(this.path, "input", "source");
   }
 
   /** For the builder's temporary files. */
@@ -87,12 +96,16 @@ export class WorkFolder {
       }
       await writeFile(join(secrets, key), value, { mode: 0o600, flag: "wx" });
     }
-    const source = join(this.path, "input", "source");
-    if (input.source === undefined) await mkdir(source, { mode: 0o555 });
-    else {
-      await copySourceTree(input.source, source);
-      this.#sourceHash = await hashSourceTree(source);
-    }
+    const { source } = this;
+    if (input.git) {
+      const fetched = join(this.temporary, "source");
+      await mkdir(fetched);
+      await checkoutGit(input.git, fetched, this.temporary);
+      await copySourceTree(fetched, source);
+      await removeFolder(fetched);
+    } else if (input.source !== undefined) await copySourceTree(input.source, source);
+    else await mkdir(source, { mode: 0o555 });
+    if (input.git || input.source !== undefined) this.#sourceHash = await hashSourceTree(source);
     await writeFile(join(this.path, "input", "args.json"), json(input.args), { mode: 0o444 });
     await writeFile(join(this.path, "input", "class.json"), json(input.classFacts), { mode: 0o444 });
     if (input.settings !== undefined) {
@@ -111,7 +124,7 @@ export class WorkFolder {
         hint: "results belong into output/, temporary files into $TMPDIR",
       });
     }
-    const source = join(this.path, "input", "source");
+    const { source } = this;
     if (this.#sourceHash !== undefined && (await hashSourceTree(source)) !== this.#sourceHash) {
       throw new VisibleError("the builder changed its sources in input/source, which are for reading only", {
         hint: "build in $TMPDIR or output/ instead",

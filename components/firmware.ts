@@ -1,7 +1,7 @@
 // The firmware of a class as one dynamic resource. Reads the source tree, to know its hash; builds nothing here.
 import * as pulumi from "@pulumi/pulumi";
 import { type PlannedFirmware, planFirmware } from "../builders/build-firmware.ts";
-import type { ArtifactReference, ContainerRequest, Json } from "../builders/contract.ts";
+import type { ArtifactReference, Json } from "../builders/contract.ts";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import type { FirmwareDescription, FirmwareSecrets } from "../dynamic-providers/firmware-provider.ts";
 import type { DeviceClassSpec } from "../model/schema.ts";
@@ -74,43 +74,45 @@ export function declareFirmware(
 }
 
 function describe({ spec }: DeviceClass): FirmwareDescription {
-  const { name, args, source } = spec.firmware.builder;
+  const { name, args, source, git } = spec.firmware.builder;
   const { format } = spec.config;
   const { label, size } = spec.config.partition;
-  const builder = { name, args: args as Record<string, Json>, ...(source !== undefined && { source }) };
-  const container = containerFor(spec.firmware);
+  const builder = {
+    name,
+    args: args as Record<string, Json>,
+    ...(source !== undefined && { source }),
+    ...(git && { git }),
+  };
   const { nvsEncryption: scheme, flashEncryption = false } = spec.security ?? {};
   return {
     builder,
     chip: spec.chip,
     config: { label, size, ...(format === "file" && { format }) },
     ...(spec.sensors.length > 0 && { sensors: spec.sensors }),
-    ...(container && { container }),
+    ...placeFor(spec.firmware),
     ...(scheme !== undefined && { encryption: { scheme, flashEncryption } }),
   };
 }
 
 /** The class says where its builder runs, else the stack does, else an image that the class names. */
-function containerFor({
-  executor,
-  container,
-  builder,
-}: DeviceClassSpec["firmware"]): ContainerRequest | undefined {
+function placeFor(firmware: DeviceClassSpec["firmware"]): Pick<FirmwareDescription, "container" | "job"> {
+  const { executor, container, job, builder } = firmware;
   const stack = new pulumi.Config("edgeflock").get("executor");
   if (stack !== undefined && !EXECUTORS.some((known) => known === stack)) {
     throw new VisibleError(`edgeflock:executor is ${JSON.stringify(stack)}, not ${EXECUTORS.join(" or ")}`);
   }
-  const chosen = executor ?? stack ?? (container ? "container" : "process");
-  if (chosen !== "container" || IN_PROCESS.includes(builder.name)) return undefined;
+  const chosen = executor ?? stack ?? (job ? "kubernetes-job" : container ? "container" : "process");
+  if (chosen === "process" || IN_PROCESS.includes(builder.name)) return {};
+  const where = chosen === "container" ? "in a container" : "as a Kubernetes Job";
   if (!container) {
     throw new VisibleError(
-      "its firmware is to be built in a container, but spec.firmware.container names no image",
+      `its firmware is to be built ${where}, but spec.firmware.container names no image`,
       {
         hint: 'name the image, or let the class build with "executor: process"',
       },
     );
   }
-  return container;
+  return chosen === "container" ? { container } : { container, job: job ?? {} };
 }
 
 /** Builders that are no program to be run. */

@@ -2,6 +2,7 @@
 // its class names. Starts builders.
 import type { ConfigBuilder } from "../builders/config/builder.ts";
 import type { ConfigImage } from "../builders/config/check-image.ts";
+import type { ConfigBuildPlace } from "../builders/config/queue.ts";
 import { configFile } from "../builders/config-file.ts";
 import { entriesToCsv } from "../builders/nvs/csv.ts";
 import { generateNvs, type NvsEntry } from "../builders/nvs/generate.ts";
@@ -13,12 +14,13 @@ export async function deviceImage(
   device: string,
   payload: DevicePayload,
   builder: ConfigBuilder | undefined,
+  where: ConfigBuildPlace,
 ): Promise<ConfigImage> {
   if (!builder) return ownImage(payload);
   // most fleets never need it
   const { queueConfigImage } = await import("../builders/config/queue.ts");
   const entries = payload.entries.map(({ secret = false, ...entry }) => ({ ...entry, secret }));
-  return await queueConfigImage(builder, { device, entries });
+  return await queueConfigImage(builder, { device, entries }, where);
 }
 
 /**

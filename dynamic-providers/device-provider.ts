@@ -16,6 +16,7 @@ import { deviceSecret } from "./device-secret.ts";
 import { explainWriteError } from "./explain-write-error.ts";
 import { fieldManager } from "./field-manager.ts";
 import { refuseOtherCredential } from "./handed-out.ts";
+import { jobExecutors } from "./job-executors.ts";
 import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
@@ -146,7 +147,8 @@ async function writeSecret(
   ) => Promise<KubernetesObject>,
 ) {
   const payload = await withCertificate(decodePayload(inputs.image));
-  const image = await deviceImage(inputs.device, payload, inputs.builder);
+  const where = { namespace: inputs.namespace, jobs: jobExecutors(inputs) };
+  const image = await deviceImage(inputs.device, payload, inputs.builder, where);
   const { object, configDigest } = deviceSecret(inputs, payload, image);
   const api = await connectFor(inputs);
   const live = await writeOwned(api, object, inputs.owner, fieldManager(inputs.owner)).catch((error) => {

@@ -6,6 +6,7 @@ import { openStore, type StoreAccess, type StoreDescription } from "../builders/
 import { flashConfigMapName } from "../model/names.ts";
 import { stderrProgress } from "../toolchain/progress.ts";
 import { explainWriteError } from "./explain-write-error.ts";
+import { jobExecutors } from "./job-executors.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { stableDigest } from "./stable-digest.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
@@ -101,6 +102,7 @@ async function buildAndStore(inputs: FirmwareInputs): Promise<FirmwareOutputs> {
   const { artifact, archive, record, built } = await buildFirmware(request, {
     progress: stderrProgress(),
     shared: store,
+    jobs: jobExecutors(inputs, store),
     ...(secrets && { secretKey: Buffer.from(secrets.key, "base64") }),
   }).catch((error) => failing(error, inputs));
   const seconds = (Date.now() - began) / 1000;

@@ -50,6 +50,11 @@ export interface ConfigureRequest {
 
 let configured: (key: string) => string | undefined = () => undefined;
 
+/** A value of the stack's configuration, of the namespace `edgeflock`. */
+export function stackConfig(key: string): string | undefined {
+  return configured(key);
+}
+
 /**
  * Takes the stack's configuration. The engine's calls may overtake the end of `configure`, but not its beginning,
  * so nothing is awaited here.

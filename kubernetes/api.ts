@@ -225,11 +225,45 @@ export class KubernetesApi {
     }
   }
 
-  async #once<T>(method: Method, path: string, options: RequestOptions): Promise<T> {
+  /**
+   * What the server sends for as long as it does: a log that is followed. Not tried again; ends with the connection.
+   *
+   * @throws KubernetesError for what the server refused, VisibleError where it cannot be reached
+   */
+  async stream(
+    path: string,
+    options: Pick<RequestOptions, "query"> & { signal: AbortSignal },
+  ): Promise<AsyncIterable<Buffer>> {
+    // a connection of its own: one that lasts must not take the place of requests
+    const agent = this.server.startsWith("http://") ? new HttpAgent() : new Agent(this.#connection.tls);
+    const url = this.#url(path, options.query);
+    const headers = await this.#connection.headers();
+    const send = url.protocol === "http:" ? httpRequest : httpsRequest;
+    try {
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        const request = send(url, { headers, agent, signal: options.signal }, resolve);
+        request.on("error", reject);
+        request.end();
+      });
+      if (response.statusCode === 200) return response;
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      throw errorFromResponse(response.statusCode ?? 0, Buffer.concat(chunks).toString("utf8"));
+    } catch (error) {
+      throw options.signal.aborted ? error : this.#explained(error);
+    }
+  }
+
+  #url(path: string, query: RequestOptions["query"]): URL {
     const url = new URL(this.server + path);
-    for (const [key, value] of Object.entries(options.query ?? {})) {
+    for (const [key, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(key, String(value));
     }
+    return url;
+  }
+
+  async #once<T>(method: Method, path: string, options: RequestOptions): Promise<T> {
+    const url = this.#url(path, options.query);
     const body = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
     const headers: Record<string, string | number> = {
       accept: options.accept ?? "application/json",

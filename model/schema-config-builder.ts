@@ -1,5 +1,6 @@
 // Schema of a class's `config.builder`: what makes the configuration images of its devices. Pure; touches nothing.
 import { z } from "zod";
+import { job } from "./schema-job.ts";
 import {
   builderArgs,
   command,
@@ -39,6 +40,11 @@ export const configBuilder = z
       image,
       command: command.describe("Program and arguments; default: what the image runs by itself.").optional(),
       ...containerLimits,
+      executor: z
+        .enum(["container", "kubernetes-job"])
+        .describe("Where the container runs; default on this machine.")
+        .optional(),
+      job: job.optional(),
       ...program,
     }),
   ])

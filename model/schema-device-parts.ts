@@ -2,11 +2,13 @@
 // Pure; touches nothing.
 import { z } from "zod";
 import { cel, celList, listMap } from "./cel.ts";
+import { gitSource, job } from "./schema-job.ts";
 import { settingKey } from "./schema-parts.ts";
 import { builderArgs, container, relativeFolder } from "./schema-program.ts";
 import { text } from "./schema-text.ts";
 
-export const EXECUTORS = ["process", "container"] as const;
+export const EXECUTORS = ["process", "container", "kubernetes-job"] as const;
+const ONE_SOURCE = "names either a source folder or a commit in git";
 
 export const firmware = z
   .strictObject({
@@ -24,13 +26,19 @@ export const firmware = z
         source: relativeFolder
           .describe("Folder with the firmware's sources, for builders that take one.")
           .optional(),
+        git: gitSource.describe("The same as a commit in git, for `command` and `esp-idf`.").optional(),
       })
-      .meta({ title: "Firmware builder" }),
+      .refine(({ source, git }) => source === undefined || git === undefined, ONE_SOURCE)
+      .meta({
+        title: "Firmware builder",
+        ...cel(["!(has(self.source) && has(self.git))", ONE_SOURCE]),
+      }),
     executor: z
       .enum(EXECUTORS)
       .describe("Where the builder runs; default the stack's edgeflock:executor, else what `container` says.")
       .optional(),
     container: container.optional(),
+    job: job.optional(),
     secrets: z
       .array(settingKey)
       .max(100)

@@ -241,6 +241,16 @@ export const labelValue = z
     'a label\'s value is made of letters, digits, "-", "_" and ".", and begins and ends with a letter or digit',
   );
 
+/** Labels that something is picked by. */
+export function labelMap(max: number = MAX_ENTRIES) {
+  return boundedRecord(labelKey, labelValue, max).meta(
+    cel([
+      `self.all(key, size(key) <= 317 && key.${PREFIX_FITS} && ${celMatches("key", LABEL_KEY)})`,
+      LABEL_KEY_SPELLING,
+    ]),
+  );
+}
+
 /** Labels that nobody else may set. */
 export const OWN_LABELS = /^([a-z0-9.-]+\.)?edgeflock\.io\//;
 export const OWN_LABEL = "labels of edgeflock.io are set by Edgeflock itself";
@@ -273,14 +283,7 @@ const expression = z
 
 export const selector = z
   .strictObject({
-    matchLabels: boundedRecord(labelKey, labelValue)
-      .meta(
-        cel([
-          `self.all(key, size(key) <= 317 && key.${PREFIX_FITS} && ${celMatches("key", LABEL_KEY)})`,
-          LABEL_KEY_SPELLING,
-        ]),
-      )
-      .optional(),
+    matchLabels: labelMap().optional(),
     matchExpressions: z.array(expression).max(MAX_ENTRIES).optional(),
   })
   .meta({

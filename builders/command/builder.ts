@@ -12,7 +12,7 @@ import { VisibleError } from "../../model/visible-error.ts";
 import { checkBuilderArgs, projectPath } from "../builder-args.ts";
 import { builderFingerprint } from "../content-hash.ts";
 import type { BuildPlan, FirmwareBuilder, FirmwareRequest, Json } from "../contract.ts";
-import { sourceCommand } from "../source-program.ts";
+import { FETCHED, sourceCommand } from "../source-program.ts";
 
 const DEFAULT_MINUTES = 30;
 const args = z.strictObject({
@@ -28,7 +28,7 @@ export const commandBuilder: FirmwareBuilder = {
 
   async plan(request: FirmwareRequest): Promise<BuildPlan> {
     const own = checkBuilderArgs(request, args);
-    const { source } = request.builder;
+    const { source, git } = request.builder;
     const folder = source === undefined ? undefined : projectPath(request, source);
     if (own.command === undefined && !request.container) {
       throw new VisibleError('the firmware builder "command" needs spec.firmware.builder.args.command', {
@@ -43,10 +43,11 @@ export const commandBuilder: FirmwareBuilder = {
         toolchain: own.toolchain,
       },
       ...(folder !== undefined && { source: folder }),
+      ...(git && { git }),
       args: own.args as Record<string, Json>,
       run: {
         kind: "command",
-        command: sourceCommand(own.command ?? [], folder, "spec.firmware.builder.source"),
+        command: sourceCommand(own.command ?? [], git ? FETCHED : folder, "spec.firmware.builder.source"),
         environment: own.environment,
         timeLimit: own.timeLimitMinutes * 60_000,
       },

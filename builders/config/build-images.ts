@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { VisibleError } from "../../model/visible-error.ts";
 import { quiet } from "../../toolchain/progress.ts";
 import type { BuildControl, ExecutorJob, Json } from "../contract.ts";
-import { executorFor } from "../executors/executor-for.ts";
+import { executorFor, type JobExecutors } from "../executors/executor-for.ts";
 import { runAll } from "../executors/run-all.ts";
 import { sourceCommand } from "../source-program.ts";
 import { hashSourceTree } from "../source-tree.ts";
@@ -23,6 +23,8 @@ export interface ConfigImageRequest {
 export interface ConfigBuildOptions extends BuildControl {
   /** The builder's source folder starts here. */
   projectFolder: string;
+  /** Runs what is to be built as Kubernetes Jobs. */
+  jobs?: JobExecutors | undefined;
 }
 
 type Started = { request: ConfigImageRequest; work: WorkFolder; masked: string[] };
@@ -88,9 +90,10 @@ async function run(
     jobs.length === 1
       ? `Building the configuration image of ${ready[0]!.request.device}`
       : `Building ${jobs.length} configuration images`;
+  const executor = await executorFor(builder.run, options.jobs);
   const ran = await progress.step(title, () =>
     // one line for all of them
-    runAll(executorFor(container), jobs, { ...options, progress: quiet }),
+    runAll(executor, jobs, { ...options, progress: quiet }),
   );
   const outcomes = new Map(ready.map((one, index) => [one, ran[index]!]));
   return await Promise.allSettled(

@@ -4,6 +4,7 @@ import type { ConfigBuilderSpec } from "../../model/schema-config-builder.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import { canonicalJson } from "../content-hash.ts";
 import type { ConfigPartition, ContainerRequest, Json } from "../contract.ts";
+import type { JobPlacement } from "../kubernetes-job/contract.ts";
 import { sourceCommand } from "../source-program.ts";
 import { hashSourceTree } from "../source-tree.ts";
 
@@ -30,6 +31,8 @@ export type ConfigBuilder = {
     timeLimit: number;
     /** Absent: it is a process of this machine. */
     container?: ContainerRequest;
+    /** The container is a Kubernetes Job's, and where that runs. */
+    job?: JobPlacement;
   };
 };
 
@@ -64,6 +67,7 @@ export async function planConfigBuilder(
       run: {
         timeLimit: timeLimitMinutes * 60_000,
         ...(spec.name === "image" && { container: containerOf(spec) }),
+        ...(spec.name === "image" && spec.executor === "kubernetes-job" && { job: spec.job ?? {} }),
       },
     };
   } catch (error) {

@@ -42,8 +42,8 @@ export const espIdfBuilder: FirmwareBuilder = {
 
   async plan(request: FirmwareRequest): Promise<BuildPlan> {
     const { defines } = checkBuilderArgs(request, args);
-    const { source } = request.builder;
-    if (source === undefined) {
+    const { source, git } = request.builder;
+    if (source === undefined && git === undefined) {
       throw new VisibleError('the firmware builder "esp-idf" needs spec.firmware.builder.source', {
         hint: "the folder of your ESP-IDF project: the one with CMakeLists.txt and main/",
       });
@@ -55,7 +55,7 @@ export const espIdfBuilder: FirmwareBuilder = {
         builder: "esp-idf 1",
         ...(!request.container && { toolchain: await idfVersion() }),
       },
-      source: projectPath(request, source),
+      ...(git ? { git } : { source: projectPath(request, source!) }),
       args: { defines },
       run: {
         kind: "command",

@@ -24,8 +24,9 @@ interface FetchOptions {
   onLine?: (line: string) => void;
 }
 
-/** Builders that come with a Containerfile. */
+/** Builders, and the steps before and after one in the cluster, that come with a Containerfile. */
 const IMAGES = {
+  "job-steps": { programs: { run: "main" }, packages: ["execa", "tar", "yaml", "zod"] },
   nvs: { programs: { run: "build" }, packages: [] },
   esp32: {
     programs: { run: "build", prepare: "prepare-image" },
@@ -59,7 +60,7 @@ export async function assembleContext(name: ImageName, folder: string, options: 
   const context = join(folder, "context");
   const target = join(context, "edgeflock");
   await mkdir(join(target, "node_modules"), { recursive: true });
-  for (const part of ["builders", "model", "toolchain"]) {
+  for (const part of ["builders", "kubernetes", "model", "toolchain"]) {
     // programs only: sources of firmware come as input, and tests of this machine have nothing to do with it
     const filter = (path: string): boolean =>
       !/(^|\/)(firmware|target|node_modules|go)$/.test(path.split(sep).join("/"));

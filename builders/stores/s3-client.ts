@@ -27,6 +27,15 @@ export class S3Client {
     );
   }
 
+  /** A URL by which whoever has it may write this one object, for so many seconds. Asks nobody. */
+  async presignPut(key: string, seconds: number): Promise<string> {
+    return await this.#ask(`let somebody write ${key}`, async ({ aws, sdk }) => {
+      const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
+      const command = new sdk.PutObjectCommand({ Bucket: this.#bucket.bucket, Key: key });
+      return await getSignedUrl(aws, command, { expiresIn: seconds });
+    });
+  }
+
   /** @returns undefined where there is no such object */
   async get(key: string): Promise<Uint8Array | undefined> {
     return await this.#ask(`read ${key}`, async ({ aws, sdk }) => {

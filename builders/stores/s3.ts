@@ -4,6 +4,7 @@
 //   <prefix>sha256-<digest>/<user>.tar.gz   the gzipped tar; .tar.gz.age where it was built with a secret
 //   <prefix>sha256-<digest>/<user>.json     who uses it, and the record of its build
 //   <prefix>builds/<content hash>.json      which digest a build led to, for builds without secrets
+//   <prefix>uploads/<build>.tar.gz          what a build elsewhere sent, until it is looked at
 import { type FoundBuild, parseRecord } from "../artifact-cache.ts";
 import type { ArtifactIdentity } from "../artifact-cipher.ts";
 import { gunzipArchive, openSealed, sealArchive } from "../artifact-files.ts";
@@ -14,6 +15,7 @@ import type {
   FirmwareArtifact,
   StoredArtifact,
   StoredReference,
+  StoreUpload,
 } from "../contract.ts";
 import { type S3Bucket, S3Client } from "./s3-client.ts";
 import { markText, parseMark, type StoreUser, userKey } from "./user-mark.ts";
@@ -115,6 +117,15 @@ export class S3Store implements ArtifactStore {
       });
     }
     return all;
+  }
+
+  async openUpload(name: string, seconds: number): Promise<StoreUpload> {
+    const key = `${this.#options.prefix}uploads/${name}.tar.gz`;
+    return {
+      url: await this.#client.presignPut(key, seconds),
+      read: () => this.#client.get(key),
+      remove: () => this.#client.delete([key]),
+    };
   }
 
   #located(digest: string, key: string): StoredReference {

@@ -172,6 +172,23 @@ describe.skipIf(!able)("an image of a builder", () => {
     expect((error as Error).message).toContain("Platform Manager: Installing espressif32 @ 6.12.0");
     expect((error as VisibleError).hint).toContain("spec.firmware.container.network");
   });
+
+  it("job-steps holds the steps of a builder's Job, and git", async () => {
+    const image = await buildBuilderImage("job-steps", { engine: engine!, base });
+    made.push(image);
+    const run = (...words: string[]) => {
+      const limits = ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096", "--network", "none"];
+      return spawnSync(engine!.command, ["run", "--rm", ...limits, ...words], { encoding: "utf8" });
+    };
+    const unknown = run(image, "dance");
+    expect([unknown.status, unknown.stderr.trim()]).toEqual([
+      1,
+      'there is no step "dance"; steps are prepare and upload',
+    ]);
+    // all that it imports is there: it ends where its volumes are missing
+    for (const step of ["prepare", "upload"]) expect(run(image, step).stderr).toContain("ENOENT");
+    expect(run("--entrypoint", "git", image, "--version").stdout).toMatch(/^git version/);
+  });
 });
 
 /** So that it is built. */

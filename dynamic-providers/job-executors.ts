@@ -1,0 +1,66 @@
+// The executor of Kubernetes Jobs for a stack's builders, as the stack is configured. Asks the API server.
+import type { ArtifactStore } from "../builders/contract.ts";
+import type { JobExecutors } from "../builders/executors/executor-for.ts";
+import type { JobQueue } from "../builders/kubernetes-job/queue.ts";
+import { type KubernetesApi, KubernetesError } from "../kubernetes/api.ts";
+import { VisibleError } from "../model/visible-error.ts";
+import { EMBEDDED_NODE_LABEL } from "../toolchain/embedded-kubernetes/node/configuration.ts";
+import { type ClusterInputs, connectFor, stackConfig } from "./stack-connection.ts";
+
+/** Jobs of one `up` that run at the same time. */
+const DEFAULT_LIMIT = 4;
+
+/** One for all builds of this process. */
+let queue: JobQueue | undefined;
+
+/**
+ * @param inputs of the resource that wants something built: its cluster and namespace
+ * @param store where firmware is kept
+ */
+export function jobExecutors(
+  inputs: ClusterInputs & { namespace: string },
+  store?: ArtifactStore,
+): JobExecutors {
+  return async (placement) => {
+    const api = await connectFor(inputs);
+    // most fleets never need it
+    const { KubernetesJobExecutor } = await import("../builders/kubernetes-job/executor.ts");
+    const { JobQueue } = await import("../builders/kubernetes-job/queue.ts");
+    queue ??= new JobQueue(jobLimit());
+    const { namespace } = inputs;
+    const stepsImage = stackConfig("jobSteps");
+    const where = { ...(store && { store }), ...(await hostNetwork(api)) };
+    return new KubernetesJobExecutor({
+      api,
+      namespace,
+      stepsImage,
+      queue,
+      placement,
+      ...where,
+    });
+  };
+}
+
+/** @throws VisibleError */
+function jobLimit(): number {
+  const text = stackConfig("jobLimit");
+  if (text === undefined) return DEFAULT_LIMIT;
+  if (/^[1-9][0-9]{0,3}$/.test(text)) return Number(text);
+  throw new VisibleError(
+    `edgeflock:jobLimit is ${JSON.stringify(text)}, not a number of Jobs from 1 to 9999`,
+  );
+}
+
+/** The embedded Kubernetes has no network of pods: they find the API server where this process does. */
+async function hostNetwork(api: KubernetesApi) {
+  const embedded = await api
+    .listMetadata({ apiVersion: "v1", kind: "Node" }, { labelSelector: EMBEDDED_NODE_LABEL })
+    .catch((error: unknown) => {
+      // whoever may not see nodes works in a cluster that is no embedded one
+      if (error instanceof KubernetesError && error.status === 403) return [];
+      throw error;
+    });
+  if (embedded.length === 0) return {};
+  const { hostname, port } = new URL(api.server);
+  return { hostNetwork: { apiHost: hostname, apiPort: port } };
+}
