@@ -100,6 +100,21 @@ describe("a fleet", () => {
     expect(await credentials()).toEqual(before);
   });
 
+  it("tells on the Secret which keys changed, where no custom resource stands for the device", async () => {
+    const kind = { apiVersion: "events.k8s.io/v1", kind: "Event", namespace };
+    const events = await project.api.list<{
+      regarding: { kind: string; name: string };
+      reason: string;
+      note: string;
+    }>(kind);
+    const told = events.filter(({ regarding }) => regarding.kind === "Secret");
+    expect(told.map(({ regarding, reason }) => `${regarding.name} ${reason}`).sort()).toEqual([
+      "a-device ConfigChanged",
+      "b-device ConfigChanged",
+    ]);
+    expect(told[0]!.note).toMatch(/^wifi\/password; now sha256:/);
+  });
+
   it("moves a device to another group with its labels", async () => {
     await project.manifests(twoHalls(namespace, { halls: { a: "north", b: "south", c: "south" } }));
     expect(devices(await project.preview())).toEqual([`update ${namespace}/b`]);
