@@ -66,7 +66,7 @@ export function planJob(plan: JobPlan): KubernetesObject {
       ttlSecondsAfterFinished: KEPT_FOR,
       // a lost pod's successor starts when the lost one is really gone: the two would upload to one place
       podReplacementPolicy: "Failed",
-      podFailurePolicy: { rules: failureRules(plan) },
+      podFailurePolicy: { rules: FAILURE_RULES },
       template: { metadata: { labels }, spec: podSpec(plan) },
     },
   };
@@ -77,18 +77,15 @@ export function jobSeconds(timeLimit: number, runs: number): number {
   return Math.min(Math.ceil((timeLimit / 1000) * runs) + OVERHEAD, 7 * 24 * 3600);
 }
 
-/** A pod that its node drove out is no failure; a builder that ends with an error fails again the next time. */
-function failureRules({ runs }: JobPlan) {
-  const containers = Array.from({ length: runs }, (_, index) => buildContainer(index));
-  return [
-    { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
-    ...[...containers, CONTAINERS.prepare, CONTAINERS.upload].map((containerName) => ({
-      action: "FailJob",
-      // 137 and 143: somebody ended it
-      onExitCodes: { containerName, operator: "NotIn", values: [0, 137, 143] },
-    })),
-  ];
-}
+/**
+ * A pod that its node drove out is no failure; a builder that ends with an error fails again the next time. A rule
+ * without a container's name is of all of them: there may be 20 rules, and many more containers.
+ */
+const FAILURE_RULES = [
+  { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
+  // 137 and 143: somebody ended it
+  { action: "FailJob", onExitCodes: { operator: "NotIn", values: [0, 137, 143] } },
+];
 
 function podSpec(plan: JobPlan) {
   const { placement, hostNetwork, usesApi } = plan;

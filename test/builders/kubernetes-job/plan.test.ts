@@ -63,6 +63,13 @@ describe("the Job of a builder", () => {
     expect(writable).toEqual(["/work/output", "/work/tmp", "/tmp"]);
   });
 
+  it("has no more rules for a hundred runs than for one: Kubernetes allows 20", () => {
+    const rules = (runs: number) =>
+      (podOf({ runs }).job.podFailurePolicy as { rules: object[] }).rules.length;
+    expect(rules(100)).toBe(rules(1));
+    expect(rules(100)).toBeLessThanOrEqual(20);
+  });
+
   it("does not let Kubernetes replace anything in a value", () => {
     const builder = podOf().all.find(({ name }) => name === "build-0")!;
     expect(builder.env.find(({ name }) => name === "A")?.value).toBe("$$(B) $C");
