@@ -14,6 +14,7 @@ import { declareFirmware } from "./firmware.ts";
 import { BUILD_KEY, buildText } from "./firmware-preview.ts";
 import { layerSecret } from "./layer-secret.ts";
 import { ownedMetadata, ownership } from "./ownership.ts";
+import { generatedSecrets } from "./policy-facts.ts";
 import { givenFormerly, renaming, withAliases } from "./renaming.ts";
 import type { SecretInput } from "./secret-values.ts";
 import { checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
@@ -42,14 +43,14 @@ export class DeviceClass extends pulumi.ComponentResource {
       { namespace: args.cluster.namespaceName, name: args.metadata?.name ?? name },
       givenFormerly(args),
     );
+    const { cluster, metadata, ...specArgs } = args;
+    const checked = visible(() => checkedSpec("DeviceClass", name, metadata, deviceClassSpec, specArgs));
     super(
       "edgeflock:index:DeviceClass",
       name,
-      renamed.shown,
+      { ...renamed.shown, ...generatedSecrets(checked.secrets) },
       withAliases(renamed, { parent: args.cluster, ...opts }),
     );
-    const { cluster, metadata, ...specArgs } = args;
-    const checked = visible(() => checkedSpec("DeviceClass", name, metadata, deviceClassSpec, specArgs));
     this.className = checked.name;
     this.spec = checked.spec;
     const { settings, config } = checked.spec;

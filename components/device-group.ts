@@ -5,6 +5,7 @@ import { type DeviceGroupSpecInput, deviceGroupSpec } from "../model/schema.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { layerSecret } from "./layer-secret.ts";
 import { ownership } from "./ownership.ts";
+import { generatedSecrets } from "./policy-facts.ts";
 import { givenFormerly, renaming, withAliases } from "./renaming.ts";
 import { checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
 import { visible } from "./visible.ts";
@@ -29,18 +30,18 @@ export class DeviceGroup extends pulumi.ComponentResource {
       { namespace: args.cluster.namespaceName, name: args.metadata?.name ?? name },
       givenFormerly(args),
     );
-    super(
-      "edgeflock:index:DeviceGroup",
-      name,
-      renamed.shown,
-      withAliases(renamed, { parent: args.cluster, ...opts }),
-    );
     const { cluster, metadata, ...specArgs } = args;
     const {
       name: group,
       spec,
       secrets,
     } = visible(() => checkedSpec("DeviceGroup", name, metadata, deviceGroupSpec, specArgs));
+    super(
+      "edgeflock:index:DeviceGroup",
+      name,
+      { ...renamed.shown, ...generatedSecrets(secrets) },
+      withAliases(renamed, { parent: args.cluster, ...opts }),
+    );
     this.groupName = group;
     const layer = {
       kind: "DeviceGroup",

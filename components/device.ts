@@ -2,10 +2,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import type { CredentialRecord } from "../model/credential-ledger.ts";
-import { brokerPort, planDeviceConfig } from "../model/device-config.ts";
+import { planDeviceConfig } from "../model/device-config.ts";
 import type { Place } from "../model/former-names.ts";
 import { deviceRecordText } from "../model/ledger-text.ts";
 import { deviceSubscriptions } from "../model/mqtt-access.ts";
+import { brokerPort } from "../model/mqtt-broker.ts";
 import { deviceTopic, mqttUsername } from "../model/names.ts";
 import { type ResolvedSetting, resolveSettings } from "../model/resolve.ts";
 import { type DeviceSpec, type DeviceSpecInput, deviceSpec } from "../model/schema.ts";
@@ -26,6 +27,7 @@ import type { DevicesCluster } from "./devices-cluster.ts";
 import { Eventually, eventually } from "./eventually.ts";
 import type { Holder } from "./fleet-credentials.ts";
 import { ownerInside, ownership } from "./ownership.ts";
+import { generatedSecrets } from "./policy-facts.ts";
 import { givenFormerly, type Renaming, renaming, withAliases } from "./renaming.ts";
 import { requireSecrets, type SecretInput } from "./secret-values.ts";
 import { type CheckedSpec, checkedSpec, type MetadataArgs, type SpecArgs } from "./spec-args.ts";
@@ -71,10 +73,14 @@ export class Device extends pulumi.ComponentResource {
       { namespace: args.cluster.namespaceName, name: args.metadata?.name ?? name },
       givenFormerly(args),
     );
-    const shown = { ...renamed.shown, ...(args.disabled === true && { disabled: true }) };
-    super(TYPE, name, shown, withAliases(renamed, { parent: args.cluster, ...opts }));
     const { cluster, metadata, ...specArgs } = args;
     const checked = visible(() => checkedSpec("Device", name, metadata, deviceSpec, specArgs));
+    const shown = {
+      ...renamed.shown,
+      ...(args.disabled === true && { disabled: true }),
+      ...generatedSecrets(checked.secrets),
+    };
+    super(TYPE, name, shown, withAliases(renamed, { parent: args.cluster, ...opts }));
     this.deviceName = checked.name;
     this.disabled = checked.spec.disabled;
     const inCluster = opts.parent === undefined || opts.parent === cluster;

@@ -26,6 +26,7 @@ import {
 } from "./kubernetes-connection.ts";
 import { layerSecret } from "./layer-secret.ts";
 import { ownedMetadata, ownership, urnOf } from "./ownership.ts";
+import { clusterAddresses, generatedSecrets } from "./policy-facts.ts";
 import { givenFormerly, renaming, withAliases } from "./renaming.ts";
 import { rootKey } from "./root-key.ts";
 import { type SecretInput, type SecretPlace, secretValue } from "./secret-values.ts";
@@ -76,11 +77,16 @@ export class DevicesCluster extends pulumi.ComponentResource {
       { namespace: args.namespace, name: args.metadata?.name ?? name },
       givenFormerly(args),
     );
-    super("edgeflock:index:DevicesCluster", name, renamed.shown, withAliases(renamed, opts));
     const { metadata, kubernetes: kubernetesArgs, keepNamespace = false, ...specArgs } = args;
     const checked = visible(() =>
       checkedSpec("DevicesCluster", name, metadata, devicesClusterSpec, specArgs),
     );
+    const shown = {
+      ...renamed.shown,
+      ...clusterAddresses(checked.spec),
+      ...generatedSecrets(checked.secrets),
+    };
+    super("edgeflock:index:DevicesCluster", name, shown, withAliases(renamed, opts));
     this.clusterName = checked.name;
     this.knownUrn = eventually(urnOf(this));
     this.original = renamed.original.name;

@@ -7,8 +7,7 @@ import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import type { Administrator, LiveTarget } from "../dynamic-providers/live-broker/index.ts";
 import { isAdoptedCredential } from "../model/adopted.ts";
 import type { CredentialRecord } from "../model/credential-ledger.ts";
-import { brokerPort } from "../model/device-config.ts";
-import { liveKind, managementUrl, mechanismOf } from "../model/mqtt-broker.ts";
+import { brokerUrl, liveKind, managementUrl, mechanismOf } from "../model/mqtt-broker.ts";
 import { USER_SECRET_KEYS } from "../model/schema-mqtt.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
 import { Eventually } from "./eventually.ts";
@@ -121,11 +120,6 @@ function secretsOf(users: Users, namespace: string): Record<string, UserSecret> 
     return [name, { ...place, keys: Object.fromEntries(keys) }] as const;
   });
   return Object.fromEntries(entries);
-}
-
-function brokerUrl(broker: DevicesCluster["spec"]["mqtt"]["broker"]): string {
-  const host = broker.host.includes(":") ? `[${broker.host}]` : broker.host;
-  return `${broker.tls ? "mqtts" : "mqtt"}://${host}:${brokerPort(broker)}`;
 }
 
 /** The root key rather than the passwords: those would be a second copy of each in the state. */

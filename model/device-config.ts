@@ -2,6 +2,7 @@
 // order, first as a plan without secret values, then filled with them. Pure; touches nothing.
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
+import { brokerPort } from "./mqtt-broker.ts";
 import { RESERVED_NVS_NAMESPACES } from "./names.ts";
 import { NVS_NAME_MAX, type NvsType, NvsValueError, type PlainValue, parseNvsValue } from "./nvs-type.ts";
 import { compareText } from "./problem.ts";
@@ -46,11 +47,6 @@ export interface ConfigPlan {
 /** The bag's keys of the device's MQTT credentials. No setting can have them: settings don't begin with `mqtt.`. */
 export const MQTT_REFS = { password: "mqtt.password", certificate: "mqtt.cert", key: "mqtt.key" } as const;
 export const MQTT_PASSWORD_REF = MQTT_REFS.password;
-
-/** The port of a broker that names none: 8883 with TLS, 1883 without. */
-export function brokerPort(broker: { port?: number | undefined; tls?: boolean | undefined }): number {
-  return broker.port ?? (broker.tls === false ? 1883 : 8883);
-}
 
 /**
  * Plans one device's configuration image. Entries come in a fixed order: Edgeflock's own, then the settings by

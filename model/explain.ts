@@ -1,9 +1,10 @@
 // A device's resolved settings and where each came from, as data and as text; secrets only by their source.
 // Pure; touches nothing.
-import { brokerPort } from "./device-config.ts";
+
 import { clusterOf, type DeviceMembership, Fleet, layersOf } from "./fleet.ts";
 import { formerNames } from "./former-names.ts";
 import type { Documents, Located } from "./load-manifests.ts";
+import { brokerPort } from "./mqtt-broker.ts";
 import { deviceTopic } from "./names.ts";
 import { type Layers, type Provenance, provenanceText, resolveSettings } from "./resolve.ts";
 import type { DeviceManifest, PlainValue, SecretSource } from "./schema.ts";

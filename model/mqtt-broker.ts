@@ -32,6 +32,21 @@ export function liveKind(broker: BrokerChoice): LiveKind | undefined {
   return broker.kind === "emqx" ? "emqx" : "rabbitmq";
 }
 
+/** The port of a broker that names none: 8883 with TLS, 1883 without. */
+export function brokerPort(broker: { port?: number | undefined; tls?: boolean | undefined }): number {
+  return broker.port ?? (broker.tls === false ? 1883 : 8883);
+}
+
+/** Where devices and programs reach it. */
+export function brokerUrl(broker: {
+  host: string;
+  port?: number | undefined;
+  tls?: boolean | undefined;
+}): string {
+  const host = broker.host.includes(":") ? `[${broker.host}]` : broker.host;
+  return `${broker.tls === false ? "mqtt" : "mqtts"}://${host}:${brokerPort(broker)}`;
+}
+
 /** Schemes of an API's address: with TLS, and without. */
 export const MANAGEMENT_SCHEMES: Record<LiveKind, readonly [string, string]> = {
   dynsec: ["mqtts:", "mqtt:"],

@@ -19,8 +19,8 @@ const manifest = join(project, "package.json");
 const original = join(project, ".edgeflock", "package.json.original");
 const dist = join(project, "dist");
 
-/** Folders with files beside the TypeScript that the code reads at run time: shell, C++, go.mod, requirements. */
-const WITH_ASSETS = ["builders", "flash", "toolchain"];
+/** Folders with files beside the TypeScript that the code reads at run time: shell, C++, go.mod, requirements, YAML. */
+const WITH_ASSETS = ["builders", "flash", "policy-pack", "toolchain"];
 
 function before(): void {
   after();

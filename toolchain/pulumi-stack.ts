@@ -43,6 +43,12 @@ export function isUpdate(args: readonly string[]): boolean {
   return ["up", "update"].includes(commandOf(args) ?? "");
 }
 
+/** Whether it runs the program, and so is judged by the stack's policies. */
+export function runsProgram(args: readonly string[]): boolean {
+  const command = commandOf(args) ?? "";
+  return PREVIEWS.has(command) || isUpdate(args);
+}
+
 /** Whether it brings the whole stack to what is wanted, and not only some of its resources. */
 export function isWhole(args: readonly string[]): boolean {
   const isPartial = args.some((word) =>
@@ -79,10 +85,8 @@ interface Where {
 }
 
 /** Whether the stack that the command line means lives in the embedded Kubernetes, by its configuration. */
-export async function needsEmbeddedCluster(args: readonly string[], where: Where): Promise<boolean> {
-  const stack = await meantStack(args, where);
-  if (!stack) return false;
-  const config = await readStackConfig(where.project, stack);
+export async function needsEmbeddedCluster(stack: string, project: string): Promise<boolean> {
+  const config = await readStackConfig(project, stack);
   return config?.["edgeflock:kubernetes"] === "embedded";
 }
 

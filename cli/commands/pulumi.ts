@@ -8,7 +8,7 @@ export function command(): Command {
       const { prepareEnvironment, pluginSummary } = await import("../../toolchain/environment.ts");
       const { projectFolder } = await import("../../toolchain/project-folder.ts");
       const { stderrProgress } = await import("../../toolchain/progress.ts");
-      const { changesState, meantStack, needsEmbeddedCluster, touchesCluster } = await import(
+      const { changesState, meantStack, needsEmbeddedCluster, runsProgram, touchesCluster } = await import(
         "../../toolchain/pulumi-stack.ts"
       );
       const project = projectFolder();
@@ -22,18 +22,23 @@ export function command(): Command {
         progress,
       });
       const program = tools.pulumi!.path;
+      const where = { project, pulumi: program, environment };
+      const stack = touchesCluster(args) ? await meantStack(args, where) : undefined;
       if (touchesCluster(args)) {
         if (plugins.some((plugin) => plugin.source === "stand-in")) progress.say(pluginSummary(plugins));
-        if (await needsEmbeddedCluster(args, { project, pulumi: program, environment })) {
+        if (stack && (await needsEmbeddedCluster(stack, project))) {
           const { interruptible } = await import("../interruptible.ts");
           const { start } = await import("../../toolchain/embedded-kubernetes/cluster.ts");
           await interruptible((signal) => start(project, { progress, signal }));
         }
       }
+      if (stack && runsProgram(args)) {
+        const { policyArguments } = await import("../update/policies.ts");
+        args.push(...(await policyArguments(project, stack)));
+      }
       if (changesState(args)) {
         const { sweepWorkFolders } = await import("../../builders/work-folder.ts");
         const { recoverStack } = await import("../../toolchain/recover-stack.ts");
-        const stack = await meantStack(args, { project, pulumi: program, environment });
         await sweepWorkFolders().catch((error: unknown) =>
           progress.say(`A killed build's folder stays: ${error}`),
         );

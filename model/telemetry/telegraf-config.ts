@@ -1,7 +1,7 @@
 // Telegraf's configuration: from the devices' topics into InfluxDB. Holds no secret: names of environment variables.
 // Pure; touches nothing. https://docs.influxdata.com/telegraf/v1/configuration/
 import { createHash } from "node:crypto";
-import { brokerPort } from "../device-config.ts";
+import { brokerPort } from "../mqtt-broker.ts";
 import type { DevicesClusterSpec } from "../schema.ts";
 import { USER_SECRET_KEYS } from "../schema-mqtt.ts";
 import type { PlannedSensor, TelemetrySpec } from "./telemetry-plan.ts";

@@ -1,7 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { needsEmbeddedCluster, stackArgument, touchesCluster } from "../../toolchain/pulumi-stack.ts";
+import {
+  meantStack,
+  needsEmbeddedCluster,
+  stackArgument,
+  touchesCluster,
+} from "../../toolchain/pulumi-stack.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 describe("a pulumi command line", () => {
@@ -33,15 +38,18 @@ describe("a pulumi command line", () => {
     writeFileSync(join(project, "stacks/Pulumi.a.yaml"), "config:\n  edgeflock:kubernetes: embedded\n");
     writeFileSync(join(project, "stacks/Pulumi.b.yaml"), "config:\n  edgeflock:kubeContext: mine\n");
     writeFileSync(join(project, "stacks/Pulumi.broken.yaml"), "config: [\n");
-    const needs = (stack: string) =>
-      needsEmbeddedCluster(["up", "-s", stack], { project, pulumi: "/bin/false", environment: {} });
+    const needs = (stack: string) => needsEmbeddedCluster(stack, project);
     expect(await needs("a")).toBe(true);
     expect(await needs("organization/p/a")).toBe(true);
     expect(await needs("b")).toBe(false);
     expect(await needs("broken")).toBe(false);
     expect(await needs("unknown")).toBe(false);
-    const selected = { project, pulumi: "/bin/false", environment: { PULUMI_STACK: "a" } };
-    expect(await needsEmbeddedCluster(["up"], selected)).toBe(true);
-    expect(await needsEmbeddedCluster(["up"], { ...selected, environment: {} })).toBe(false);
+  });
+
+  it("takes the selected stack where the command line names none", async () => {
+    const where = { project: temporaryFolder(), pulumi: "/bin/false", environment: { PULUMI_STACK: "a" } };
+    expect(await meantStack(["up"], where)).toBe("a");
+    expect(await meantStack(["up", "-s", "b"], where)).toBe("b");
+    expect(await meantStack(["up"], { ...where, environment: {} })).toBeUndefined();
   });
 });

@@ -2,7 +2,6 @@
 // child processes; their output goes to the user by way of our own stdout and stderr.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import languageGrpc from "@pulumi/pulumi/proto/language_grpc_pb.js";
 import languagePb from "@pulumi/pulumi/proto/language_pb.js";
@@ -10,11 +9,14 @@ import pluginPb from "@pulumi/pulumi/proto/plugin_pb.js";
 import emptyPb from "google-protobuf/google/protobuf/empty_pb.js";
 import { VisibleError } from "../../../model/visible-error.ts";
 import { cancellation, servePlugin, serviceError, signalChildren } from "../plugin-server.ts";
+import { locateRunner } from "./locate-runner.ts";
 import { programDependencies } from "./program-dependencies.ts";
 import { runArguments, runEnvironment, runtimeOptions } from "./run-arguments.ts";
+import { runPlugin } from "./run-plugin.ts";
 
 /** The program has told the user what is wrong; nothing needs adding. From @pulumi/pulumi/cmd/run. */
 const EXIT_TOLD_THE_USER = 32;
+const RUNNER = process.env.PULUMI_LANGUAGE_NODEJS_RUN_PATH || "@pulumi/pulumi/cmd/run";
 /** How long a cancelled program may take to end by itself. */
 const GRACE_MS = 5000;
 
@@ -45,7 +47,7 @@ export async function serveLanguageHost(options: { engineAddress: string | undef
         return new emptyPb.Empty();
       },
     },
-    streaming: { installDependencies: installDependencies as never },
+    streaming: { installDependencies: installDependencies as never, runPlugin: runPlugin as never },
   });
 }
 
@@ -54,7 +56,7 @@ async function run(request: languagePb.RunRequest, engineAddress: string): Promi
   const info = request.getInfo();
   const programDirectory = info?.getProgramDirectory() || request.getPwd();
   const options = runtimeOptions((info?.getOptions()?.toJavaScript() ?? {}) as Record<string, unknown>);
-  const arguments_ = runArguments(locateRunner(programDirectory), {
+  const arguments_ = runArguments(locateRunner(programDirectory, RUNNER), {
     monitorAddress: request.getMonitorAddress(),
     engineAddress,
     organization: request.getOrganization(),
@@ -85,19 +87,6 @@ async function run(request: languagePb.RunRequest, engineAddress: string): Promi
     );
   }
   return response;
-}
-
-/** The runner inside the program's own copy of @pulumi/pulumi. */
-function locateRunner(programDirectory: string): string {
-  const module = process.env.PULUMI_LANGUAGE_NODEJS_RUN_PATH || "@pulumi/pulumi/cmd/run";
-  try {
-    return createRequire(join(programDirectory, "program.js")).resolve(module);
-  } catch (cause) {
-    throw new VisibleError("It looks like the Pulumi SDK has not been installed.", {
-      hint: `Run "npm install" in ${programDirectory}.`,
-      cause,
-    });
-  }
 }
 
 /**

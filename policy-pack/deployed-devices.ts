@@ -1,0 +1,16 @@
+// The devices of a stack as its state has them. Reads the state's file, or asks pulumi where it lies elsewhere.
+import { execa } from "execa";
+import { readState } from "../toolchain/state-file.ts";
+import { type DeployedDevices, devicesInState } from "./changed-devices.ts";
+
+/** None for a stack that has no state yet. */
+export async function deployedDevices(stack: { name: string; project: string }): Promise<DeployedDevices> {
+  const url = process.env.PULUMI_BACKEND_URL;
+  if (url?.startsWith("file://")) {
+    const text = readState(url, stack.project, stack.name);
+    return devicesInState(text === undefined ? undefined : JSON.parse(text));
+  }
+  // Secrets stay encrypted in it.
+  const { stdout } = await execa("pulumi", ["stack", "export", "--stack", stack.name], { stdin: "ignore" });
+  return devicesInState(JSON.parse(stdout));
+}
