@@ -37,7 +37,8 @@ interface Deployment {
 export function changedDevices(before: DeployedDevices, resources: readonly PlannedResource[]): string[] {
   const devices = resources.filter(({ type }) => type === DEVICE);
   const still = new Set(devices.flatMap(({ urn, opts }) => [urn, ...(opts?.aliases ?? [])]));
-  const changed = devices.filter(({ urn, props }) => before.get(urn) !== props.applied);
+  const stays = ({ urn, props }: PlannedResource) => before.has(urn) && before.get(urn) === props.applied;
+  const changed = devices.filter((device) => !stays(device));
   const gone = [...before.keys()].filter((urn) => !still.has(urn));
   return [...changed.map(({ urn }) => urn), ...gone].map(nameOf).sort();
 }
