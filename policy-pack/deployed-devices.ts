@@ -10,7 +10,13 @@ export async function deployedDevices(stack: { name: string; project: string }):
     const text = readState(url, stack.project, stack.name);
     return devicesInState(text === undefined ? undefined : JSON.parse(text));
   }
-  // Secrets stay encrypted in it.
-  const { stdout } = await execa("pulumi", ["stack", "export", "--stack", stack.name], { stdin: "ignore" });
+  // This process runs in the pack's folder, so the stack is named in full; Pulumi Cloud's own organization is only known
+  // in the project's folder. Secrets stay encrypted in what is exported.
+  const isCloud = url === undefined || /^https?:/.test(url);
+  const name = isCloud ? stack.name : `organization/${stack.project}/${stack.name}`;
+  const { stdout } = await execa("pulumi", ["stack", "export", "--stack", name], {
+    stdin: "ignore",
+    ...(isCloud && process.env.PWD !== undefined && { cwd: process.env.PWD }),
+  });
   return devicesInState(JSON.parse(stdout));
 }

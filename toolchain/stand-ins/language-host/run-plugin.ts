@@ -24,7 +24,8 @@ export function runPlugin(call: RunPluginCall): void {
     return;
   }
   const child = spawn(process.execPath, [runner, ...request.getArgsList(), folder], {
-    cwd: request.getPwd(),
+    // where @pulumi/policy looks for the pack's package.json
+    cwd: folder,
     env: { ...process.env, ...environment(request.getEnvList()) },
     stdio: ["ignore", "pipe", "pipe"],
   });
