@@ -1,7 +1,7 @@
 // What the engine asks of a dynamic provider, with the types that our providers narrow. Touches nothing.
 
 import { sweepWorkFolders } from "../builders/work-folder.ts";
-import { endWithEngine } from "./end-with-engine.ts";
+import { endWithEngine } from "../toolchain/end-with-engine.ts";
 import { OutcomeUnknown } from "./outcome-unknown.ts";
 import { type ConfigureRequest, configure } from "./stack-connection.ts";
 
