@@ -1,4 +1,5 @@
 // How a cluster's broker gets its users: as data in Secrets, or live by an API, and where that is. Pure; touches nothing.
+import { urlHost } from "./url-host.ts";
 
 /** Each kind's ways; the first is what it is without being told. */
 export const MECHANISMS = {
@@ -43,8 +44,7 @@ export function brokerUrl(broker: {
   port?: number | undefined;
   tls?: boolean | undefined;
 }): string {
-  const host = broker.host.includes(":") ? `[${broker.host}]` : broker.host;
-  return `${broker.tls === false ? "mqtt" : "mqtts"}://${host}:${brokerPort(broker)}`;
+  return `${broker.tls === false ? "mqtt" : "mqtts"}://${urlHost(broker.host)}:${brokerPort(broker)}`;
 }
 
 /** Schemes of an API's address: with TLS, and without. */
@@ -65,6 +65,5 @@ export function managementUrl(
   const given = broker.management?.url;
   if (given !== undefined) return given.replace(/\/+$/, "");
   if (kind === "dynsec") return brokerUrl;
-  const host = broker.host.includes(":") ? `[${broker.host}]` : broker.host;
-  return `https://${host}:${PORTS[kind]}`;
+  return `https://${urlHost(broker.host)}:${PORTS[kind]}`;
 }

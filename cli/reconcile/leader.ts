@@ -1,8 +1,8 @@
 // Leader election among replicas by a Lease, as client-go does it: whoever holds it renews it; who sees it unchanged for
 // its whole duration, by a clock of their own, takes it. Writes one Lease.
 // https://github.com/kubernetes/client-go, tools/leaderelection/leaderelection.go
-import { setTimeout as sleep } from "node:timers/promises";
 import { type KubernetesApi, KubernetesError } from "../../kubernetes/api.ts";
+import { pause } from "./pause.ts";
 
 export interface LeaderOptions {
   /** Asked for each request: the connection may be renewed meanwhile. */
@@ -170,11 +170,6 @@ export class Leader {
       // it expires by itself
     }
   }
-}
-
-/** Ends early, and quietly, with the signal. */
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await sleep(milliseconds, undefined, { signal }).catch(() => {});
 }
 
 /** MicroTime of Kubernetes. */

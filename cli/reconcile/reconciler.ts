@@ -1,6 +1,5 @@
 // The reconciler: watches the four kinds, and whenever something changed runs one update of the stack, then writes what
 // became of each object into its status. One replica of several does so, the one that holds the Lease.
-import { setTimeout as sleep } from "node:timers/promises";
 import { EventRecorder } from "../../kubernetes/events.ts";
 import type { KubernetesTarget } from "../../kubernetes/target.ts";
 import { KINDS } from "../../model/names.ts";
@@ -11,6 +10,7 @@ import { Leader, type LeaderOptions } from "./leader.ts";
 import { ReconcilerMetrics } from "./metrics.ts";
 import { newsOf } from "./news.ts";
 import { ObservedObjects } from "./observed-objects.ts";
+import { pause } from "./pause.ts";
 import { type Judgement, reconcile } from "./reconcile.ts";
 import { serve } from "./serve.ts";
 import { KindWatch } from "./watch-kind.ts";
@@ -182,9 +182,4 @@ export class Reconciler {
       }
     }
   }
-}
-
-/** Ends early, and quietly, with the signal. */
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await sleep(milliseconds, undefined, { signal }).catch(() => {});
 }

@@ -9,6 +9,7 @@ import { execa } from "execa";
 import { sweepWorkFolders } from "../../builders/work-folder.ts";
 import { type Happened, OCCURRENCES_FILE_VARIABLE } from "../../dynamic-providers/tell.ts";
 import { OBJECTS_FILE_VARIABLE } from "../../kubernetes/declared-objects.ts";
+import { isAlive } from "../../toolchain/is-alive.ts";
 import { stateFolder } from "../../toolchain/project-folder.ts";
 import type { StackRun } from "../../toolchain/quiet-pulumi.ts";
 import { recoverStack } from "../../toolchain/recover-stack.ts";
@@ -91,14 +92,6 @@ async function readOccurrences(file: string): Promise<RanPulumi["happened"]> {
 async function sweep(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     if (!isAlive(Number.parseInt(name, 10))) await rm(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

@@ -1,6 +1,7 @@
 // /metrics, /healthz and /readyz over HTTP, for Prometheus and the kubelet. Listens on one port.
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { urlHost } from "../../model/url-host.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 
 export interface Served {
@@ -33,9 +34,8 @@ export async function serve(served: Served): Promise<Serving> {
   server.requestTimeout = 10_000;
   await listen(server, served);
   const { port } = server.address() as AddressInfo;
-  const host = served.host.includes(":") ? `[${served.host}]` : served.host;
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${urlHost(served.host)}:${port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -8,6 +8,7 @@ import type { FirmwareArtifact } from "../../builders/contract.ts";
 import { readPartitionTable } from "../../builders/partitions/binary.ts";
 import type { PartitionTable } from "../../builders/partitions/partition-table.ts";
 import { VisibleError } from "../../model/visible-error.ts";
+import { isAlive } from "../../toolchain/is-alive.ts";
 import { flashBytes } from "../flash-script/header.ts";
 import type { FileToWrite } from "./esptool.ts";
 import type { FlashSource } from "./flash-source.ts";
@@ -105,13 +106,4 @@ async function sweep(folder: string): Promise<void> {
   const found = await lstat(folder).catch(() => undefined);
   if (!found?.isDirectory() || (process.getuid && found.uid !== process.getuid())) return;
   await rm(folder, { recursive: true, force: true });
-}
-
-function isAlive(id: number): boolean {
-  try {
-    process.kill(id, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

@@ -1,6 +1,7 @@
 // One board a flash file: a lock file beside it names the process that uses it.
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { VisibleError } from "../../model/visible-error.ts";
+import { isAlive } from "../../toolchain/is-alive.ts";
 
 /** Takes the lock; returns what gives it back. A lock whose process has died is taken over. @throws VisibleError */
 export function lockFlash(flashPath: string): () => void {
@@ -35,14 +36,5 @@ function refuseIfAlive(lockPath: string, flashPath: string): void {
         hint: `stop that one, name another file, or remove ${lockPath} if process ${pid} is something else`,
       },
     );
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

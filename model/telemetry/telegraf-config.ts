@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { brokerPort } from "../mqtt-broker.ts";
 import type { DevicesClusterSpec } from "../schema.ts";
 import { USER_SECRET_KEYS } from "../schema-mqtt.ts";
+import { urlHost } from "../url-host.ts";
 import type { PlannedSensor, TelemetrySpec } from "./telemetry-plan.ts";
 
 /** Where the ConfigMap is mounted; its files refer to each other. */
@@ -45,8 +46,7 @@ function mqttConsumer(
   sensors: readonly PlannedSensor[],
 ): string[] {
   const { broker, topicRoot, ca } = mqtt;
-  const host = broker.host.includes(":") ? `[${broker.host}]` : broker.host;
-  const server = `${broker.tls ? "ssl" : "tcp"}://${host}:${brokerPort(broker)}`;
+  const server = `${broker.tls ? "ssl" : "tcp"}://${urlHost(broker.host)}:${brokerPort(broker)}`;
   const keys = mqtt.readers.find(({ name }) => name === telegraf?.reader)?.secret.keys ?? USER_SECRET_KEYS;
   const topics = sensors.map(({ name }) => `${topicRoot}/+/${name}`);
   const above = topicRoot.split("/").map(() => "_");

@@ -1,0 +1,6 @@
+// Hosts in addresses. Pure; touches nothing.
+
+/** As it stands in an address: an IPv6 address in brackets (RFC 3986, 3.2.2). */
+export function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
