@@ -48,7 +48,7 @@ export function initScript(
     programs.kubelet,
     `--config=${node.kubeletConfig}`,
     `--kubeconfig=${node.kubeletKubeconfig}`,
-    `--root-dir=${node.kubeletRoot}`,
+    `--root-dir=${node.kubeletMount}`,
     `--hostname-override=${NODE_NAME}`,
     `--node-labels=${EMBEDDED_NODE_LABEL}=true`,
   ];
@@ -56,6 +56,7 @@ export function initScript(
 # Process 1 of the node's own process and mount namespaces. Where one of the two ends, the whole node does.
 set -eu
 ${settings.join("\n")}
+mount --bind ${quoted(node.kubeletRoot)} ${quoted(node.kubeletMount)}
 ${quoted(programs.containerd)} --config ${quoted(node.containerdConfig)} >>${quoted(`${paths.logs}/containerd.log`)} 2>&1 &
 containerd=$!
 while kill -0 $containerd && ! [ -S ${quoted(node.socket)} ]; do sleep 0.1; done

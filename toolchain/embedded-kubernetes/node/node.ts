@@ -159,7 +159,7 @@ async function writeConfiguration(
 ): Promise<void> {
   const pki = pkiPaths(paths.pki);
   const { apiServer } = state.ports;
-  for (const folder of [node.folder, node.cni, node.sysctl, node.run]) {
+  for (const folder of [node.folder, node.cni, node.sysctl, node.run, node.kubeletRoot, node.kubeletMount]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
   for (const log of ["containerd.log", "kubelet.log"]) {

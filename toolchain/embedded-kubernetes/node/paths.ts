@@ -14,6 +14,8 @@ export interface NodePaths {
   kubeletKubeconfig: string;
   /** Pods; emptied by a stop. */
   kubeletRoot: string;
+  /** Where the node itself sees that folder: the kubelet makes sockets in it. */
+  kubeletMount: string;
   schedulerKubeconfig: string;
   cni: string;
   /** Files that stand over the machine's own kernel settings, for the kubelet alone. */
@@ -37,6 +39,7 @@ export function nodePaths({ folder: cluster, pki }: ClusterPaths): NodePaths {
     kubeletConfig: join(folder, "kubelet.json"),
     kubeletKubeconfig: join(pki, "kubelet.kubeconfig"),
     kubeletRoot: join(folder, "kubelet"),
+    kubeletMount: join(run, "kubelet"),
     schedulerKubeconfig: join(pki, "scheduler.kubeconfig"),
     cni: join(folder, "cni"),
     sysctl: join(folder, "sysctl"),

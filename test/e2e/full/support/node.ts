@@ -32,7 +32,8 @@ export interface TestNode {
 export async function startTestNode(): Promise<TestNode> {
   const parent = join(fileURLToPath(new URL("../../../..", import.meta.url)), ".edgeflock", "test-clusters");
   mkdirSync(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, "n-"));
+  // Checkouts lie deep, and the path of a socket has 107 bytes: the node must come up wherever its folder is.
+  const folder = await mkdtemp(join(parent, `${"deep-".repeat(20)}n-`));
   const { kubeconfig } = await start(folder, { node: true });
   const target = await imageTarget(folder);
   const bytes = await readFile(BUSYBOX);
