@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { FIRMWARE_BUILDERS, sensorProblem } from "./builders/builders.ts";
 import { declareFleet } from "./components/index.ts";
 import { clientOf } from "./components/kubernetes-connection.ts";
+import { slowerHeapGrowth } from "./components/slower-heap-growth.ts";
 import { reportable } from "./components/visible.ts";
 import { withoutDebugLog } from "./components/without-debug-log.ts";
 import { withoutStackTraces } from "./components/without-stack-traces.ts";
@@ -12,6 +13,7 @@ import { targetFromConfig } from "./kubernetes/target.ts";
 import { atConfiguredBroker } from "./model/embedded-broker.ts";
 import { declaredFolder } from "./toolchain/stack-file.ts";
 
+slowerHeapGrowth();
 withoutStackTraces();
 withoutDebugLog();
 const config = new pulumi.Config("edgeflock");
