@@ -1,7 +1,7 @@
 // The Pulumi program: loads what the stack declares, declares the fleet, exports its outputs.
 // A project of your own gets the same with `export * from "edgeflock/program"` in its index.ts.
 import * as pulumi from "@pulumi/pulumi";
-import { FIRMWARE_BUILDERS, sensorProblem } from "./builders/builders.ts";
+import { LOAD_OPTIONS } from "./builders/builders.ts";
 import { declareFleet } from "./components/index.ts";
 import { clientOf } from "./components/kubernetes-connection.ts";
 import { slowerHeapGrowth } from "./components/slower-heap-growth.ts";
@@ -19,10 +19,9 @@ withoutDebugLog();
 const config = new pulumi.Config("edgeflock");
 const get = (key: string) => config.get(key);
 const folder = declaredFolder("", pulumi.getStack(), get);
-const firmwareBuilders = FIRMWARE_BUILDERS.map(({ name }) => name);
 const fleet = await reportable(async () => {
   const connect = () => clientOf(targetFromConfig(get));
-  const documents = await loadDeclared({ get, folder, connect }, { firmwareBuilders, sensorProblem });
+  const documents = await loadDeclared({ get, folder, connect }, LOAD_OPTIONS);
   return declareFleet(atConfiguredBroker(documents, get("broker"), process.cwd()), {
     inCluster: sourceFromConfig(get) === "cluster",
   });

@@ -1,4 +1,5 @@
 // The firmware builders by name. Touches nothing.
+import type { LoadOptions } from "../model/load-manifests.ts";
 import { suggest } from "../model/suggest.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import { commandBuilder } from "./command/builder.ts";
@@ -18,14 +19,20 @@ export const FIRMWARE_BUILDERS: readonly FirmwareBuilder[] = [
   commandBuilder,
 ];
 
-/** What the builder of a class says of one of its sensors, for whoever loads manifests. */
-export function sensorProblem(
+/** What the builder of a class says of one of its sensors. */
+function sensorProblem(
   builder: { name: string; args: Record<string, unknown> },
   sensor: SensorRequest,
 ): string | undefined {
   const found = FIRMWARE_BUILDERS.find((one) => one.name === builder.name);
   return found?.sensorProblem?.(sensor, builder.args);
 }
+
+/** What builders know about manifests, for whoever loads them. */
+export const LOAD_OPTIONS: LoadOptions = {
+  firmwareBuilders: FIRMWARE_BUILDERS.map(({ name }) => name),
+  sensorProblem,
+};
 
 /** @throws VisibleError that names the builders there are */
 export function builderNamed(name: string): FirmwareBuilder {

@@ -41,6 +41,7 @@ export async function loadDeclared(
   options: LoadOptions = {},
 ): Promise<Documents> {
   if (sourceFromConfig(get) === "manifests") return loadManifests(readManifestFiles(folder), options);
-  const objects = await declaredObjects(connect);
-  return loadObjects(objects, { ...options, clusters: clustersFromConfig(get) });
+  const clusters = clustersFromConfig(get);
+  const objects = await declaredObjects(connect, clusters);
+  return loadObjects(objects, { ...options, clusters });
 }

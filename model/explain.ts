@@ -79,7 +79,7 @@ function findDevice(documents: Documents, name: string, namespace?: string): Loc
   if (found[0]) return found[0];
   const names = inNamespace.map(({ manifest }) => manifest.metadata.name);
   const near = suggest(name, names);
-  throw new VisibleError("There is no such device in the manifests", {
+  throw new VisibleError("The stack declares no such device", {
     hint: near === undefined ? `Devices are: ${listed(names)}` : `Did you mean "${near}"?`,
   });
 }

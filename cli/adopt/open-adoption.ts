@@ -1,4 +1,4 @@
-// Gathers what an adoption is planned from: the stack's manifests and configuration, and what is in the namespace.
+// Gathers what an adoption is planned from: the stack's fleet and configuration, and what is in the namespace.
 // Reads files, may ask pulumi for the selected stack, asks the API server.
 
 import { join } from "node:path";
@@ -6,8 +6,6 @@ import { TOPOLOGY_KINDS } from "../../builders/rabbitmq/topology-objects.ts";
 import { readAdoptedValues } from "../../components/adopted-values.ts";
 import type { KubernetesApi, KubernetesObject } from "../../kubernetes/api.ts";
 import { clusterRoleNames } from "../../model/access-plan.ts";
-import { loadManifests } from "../../model/load-manifests.ts";
-import { readManifestFiles } from "../../model/read-manifest-files.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import { prepareEnvironment } from "../../toolchain/environment.ts";
 import { stderrProgress } from "../../toolchain/progress.ts";
@@ -22,6 +20,7 @@ import {
   stackFilePath,
 } from "../../toolchain/stack-file.ts";
 import { connectStack } from "../connect-stack.ts";
+import { fleetOf } from "../stack-fleet.ts";
 import { carryOut } from "./carry-out.ts";
 import { type Adoption, planAdoption } from "./plan-adoption.ts";
 import type { LiveObject, LiveSecret } from "./read-device-secret.ts";
@@ -44,8 +43,9 @@ export async function openAdoption(namespace: string, options: OpenOptions): Pro
   const project = await projectName(folder);
   const stack = await chosenStack(folder, options.stack);
   const get = ownConfig(await stackConfig(folder, stack));
-  const documents = loadManifests(readManifestFiles(declaredFolder(folder, stack, get)));
+  const meant = { name: stack, projectFolder: folder, folder: declaredFolder(folder, stack, get), get };
   const api = await connectStack(folder, get);
+  const documents = await fleetOf(meant, () => Promise.resolve(api));
   const live = await gather(api, namespace);
   const adopted = await readAdoptedValues(api, namespace);
   const { from, secretNames } = options;

@@ -1,20 +1,17 @@
-// The artefact stores of a stack, as its manifests name them, opened with this person's own access: credentials from
+// The artefact stores of a stack, as its DevicesClusters name them, opened with this person's own access: credentials from
 // their sources, the key for encrypted firmware from the cluster. Asks the API server, and pulumi for configuration.
-import { basename } from "node:path";
 import { execa } from "execa";
 import type { ArtifactStore } from "../../builders/contract.ts";
 import { openStore, type StoreDescription } from "../../builders/stores/open-store.ts";
-import { connect, type KubernetesApi } from "../../kubernetes/api.ts";
+import type { KubernetesApi } from "../../kubernetes/api.ts";
 import { clusterUid } from "../../kubernetes/cluster-uid.ts";
-import { loadManifests } from "../../model/load-manifests.ts";
 import { artifactAccessName, artifactStoreName } from "../../model/names.ts";
-import { readManifestFiles } from "../../model/read-manifest-files.ts";
 import type { DevicesClusterManifest, SecretSource } from "../../model/schema.ts";
 import { artifactCredentials } from "../../model/schema-artifacts.ts";
 import { VisibleError } from "../../model/visible-error.ts";
-import { type ManifestOptions, manifestsFolder } from "../stack-folder.ts";
+import { connectTo, type FleetOptions, fleetOf, meantStack } from "../stack-fleet.ts";
 
-export interface StoreOptions extends ManifestOptions {
+export interface StoreOptions extends FleetOptions {
   cluster?: string;
   context?: string;
   kubeconfig?: string;
@@ -33,23 +30,19 @@ export interface OpenedStore {
 
 /** @throws VisibleError where the stack has several clusters and none is named */
 export async function openStoreOf(options: StoreOptions): Promise<OpenedStore> {
-  const folder = manifestsFolder(options);
-  const stack = options.stack ?? (options.manifests === undefined ? basename(folder) : undefined);
-  const { clusters } = loadManifests(readManifestFiles(folder));
+  const stack = await meantStack(options);
+  const api = await connectTo(stack, options);
+  const { clusters } = await fleetOf(stack, () => Promise.resolve(api));
   const manifest = choose(
     clusters.map((one) => one.manifest),
     options.cluster,
   );
   const { namespace, artifacts } = manifest.spec;
-  const api = await connect({
-    ...(options.context !== undefined && { context: options.context }),
-    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
-  });
   const uid = await clusterUid(api);
   const credentials: Record<string, string> = {};
   for (const { path, source } of artifactCredentials(artifacts)) {
     if (path[0] === "credentials")
-      credentials[path.at(-1)!] = await secretValue(source, api, namespace, stack);
+      credentials[path.at(-1)!] = await secretValue(source, api, namespace, stack.name);
   }
   if (artifacts.kind === "s3" && artifacts.iam)
     Object.assign(credentials, await ownCredentials(api, manifest));

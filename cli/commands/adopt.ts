@@ -32,7 +32,7 @@ export function command(): Command {
       "after",
       `
 For a stack whose state was lost, and for Secrets made by hand or by pedge (username, password).
-Declare the fleet in the stack's manifests first; then look at the preview, adopt, and run "pulumi up".
+Declare the fleet first, in the stack's manifests or as objects in its Kubernetes; then look at the preview, adopt, and run "pulumi up".
 
 Examples:
   edgeflock adopt greenhouse

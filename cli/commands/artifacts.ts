@@ -42,7 +42,7 @@ export function command(): Command {
     .addHelpText(
       "after",
       `
-The store is the one that the stack's manifests name (spec.artifacts of the DevicesCluster).
+The store is the one that the stack's DevicesCluster names (spec.artifacts).
 
 Examples:
   npx edgeflock artifacts ls --stack production
@@ -53,9 +53,12 @@ Examples:
 
 function withStore(command: Command): Command {
   return command
-    .option("--stack <name>", "stack whose manifests are read (default: the only one in stacks/)")
-    .option("--manifests <folder>", "folder of the manifests (default: stacks/<stack>)")
+    .option("--stack <name>", "stack (default: the only one)")
+    .option("--manifests <folder>", "folder of manifests to read instead of what the stack declares")
     .option("--cluster <name>", "DevicesCluster (default: the only one)")
-    .option("--context <name>", "kube-context (default: the current one)")
+    .option(
+      "--context <name>",
+      "kube-context (default: the current one; that of the stack where its fleet is objects in the cluster)",
+    )
     .option("--kubeconfig <file>", "as in kubectl");
 }

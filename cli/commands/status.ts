@@ -1,8 +1,8 @@
 // `edgeflock status`: declared, flashed, announced, for each device. Asks the cluster, and the broker where it is told.
 import { Command } from "commander";
-import type { ManifestOptions } from "../stack-folder.ts";
+import type { FleetOptions } from "../stack-fleet.ts";
 
-export interface StatusCommandOptions extends ManifestOptions {
+export interface StatusCommandOptions extends FleetOptions {
   namespace?: string;
   kubeconfig?: string;
   context?: string;
@@ -22,17 +22,17 @@ export function command(): Command {
     .option("--json", "print one JSON document")
     .option(
       "-n, --namespace <name>",
-      "the fleet's namespace (default: the manifests', else the kube-context's)",
+      "the fleet's namespace (default: those of the stack, else the kube-context's)",
     )
     .option("--kubeconfig <file>", "as in kubectl")
-    .option("--context <name>", "as in kubectl")
+    .option(
+      "--context <name>",
+      "as in kubectl (default: that of the stack where its fleet is objects in the cluster)",
+    )
     .option("--reader <secret>", "ask the broker as the reader whose Secret this is")
     .option("--ca <file>", "certificate that the broker's is signed with (default: the fleet's own)")
-    .option(
-      "--stack <name>",
-      "stack whose manifests say what the next `pulumi up` does (default: the only one)",
-    )
-    .option("--manifests <folder>", "folder of the manifests (default: stacks/<stack>)")
+    .option("--stack <name>", "stack that says what the next `pulumi up` does (default: the only one)")
+    .option("--manifests <folder>", "folder of manifests to read instead of what the stack declares")
     .addHelpText(
       "after",
       `

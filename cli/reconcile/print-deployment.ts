@@ -8,7 +8,7 @@ import type { KeptFleet } from "../../model/reconciler-rights.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import { projectFolder } from "../../toolchain/project-folder.ts";
 import { ownConfig, readStackConfig } from "../../toolchain/stack-file.ts";
-import { listStacks } from "../stack-folder.ts";
+import { listStacks } from "../stack-fleet.ts";
 
 export interface PrintOptions extends Omit<DeploymentInput, "context" | "fleets" | "stack" | "dryRun"> {
   stack?: string;
@@ -20,7 +20,7 @@ const BY_DIGEST = /^[^\s@]+@sha256:[0-9a-f]{64}$/;
 
 /** @throws VisibleError with everything that is wrong with the options */
 export async function printDeployment(options: PrintOptions): Promise<void> {
-  const stack = options.stack ?? process.env.PULUMI_STACK ?? onlyStack();
+  const stack = options.stack ?? process.env.PULUMI_STACK ?? (await onlyStack());
   const config = await readStackConfig(projectFolder(), stack);
   const get = ownConfig(config ?? {});
   const context = get("kubeContext");
@@ -65,8 +65,8 @@ function keptFleet(text: string): KeptFleet {
   return { cluster, namespace };
 }
 
-function onlyStack(): string {
-  const stacks = listStacks();
+async function onlyStack(): Promise<string> {
+  const stacks = await listStacks();
   if (stacks.length === 1) return stacks[0]!;
   throw new VisibleError("Which stack?", { hint: "Add --stack." });
 }

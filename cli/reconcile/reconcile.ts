@@ -1,6 +1,6 @@
 // One reconciliation: checks what the objects declare, and previews or updates the stack. Starts pulumi.
 import { createHash } from "node:crypto";
-import { FIRMWARE_BUILDERS, sensorProblem } from "../../builders/builders.ts";
+import { LOAD_OPTIONS } from "../../builders/builders.ts";
 import { loadObjects, meantObjects, objectPlace } from "../../model/load-objects.ts";
 import { ProblemsError } from "../../model/problem.ts";
 import type { StackRun } from "../../toolchain/quiet-pulumi.ts";
@@ -72,9 +72,8 @@ async function measured(
 }
 
 function problemsOf(objects: readonly ObservedObject[], clusters: readonly string[] | undefined) {
-  const firmwareBuilders = FIRMWARE_BUILDERS.map(({ name }) => name);
   try {
-    loadObjects(objects, { firmwareBuilders, sensorProblem, clusters });
+    loadObjects(objects, { ...LOAD_OPTIONS, clusters });
     return [];
   } catch (error) {
     if (error instanceof ProblemsError) return error.problems;

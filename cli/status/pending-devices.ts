@@ -1,5 +1,4 @@
-// What the manifests of a stack say of its devices, as far as it matters to boards. Reads the manifests, and what the
-// fleet remembers of its credentials.
+// What a stack declares of its devices, as far as it matters to boards. Reads what the fleet remembers of its credentials.
 
 import { readFleetLedger } from "../../dynamic-providers/fleet-ledger.ts";
 import type { PendingDevice } from "../../flash/status/device-status.ts";
@@ -13,12 +12,10 @@ import {
 import { today } from "../../model/days.ts";
 import { clusterOf } from "../../model/fleet.ts";
 import { formerNames, type Place } from "../../model/former-names.ts";
-import { loadManifests } from "../../model/load-manifests.ts";
-import { readManifestFiles } from "../../model/read-manifest-files.ts";
+import type { Documents } from "../../model/load-manifests.ts";
 import { maxCredentialAge } from "../../model/schema-mqtt.ts";
-import { listStacks, type ManifestOptions, manifestsFolder } from "../stack-folder.ts";
 
-/** By namespace, then by name; undefined where there are no manifests here. */
+/** By namespace, then by name. */
 export type PendingFleets = Map<string, Map<string, ManifestDevice>>;
 
 export interface ManifestDevice extends Omit<PendingDevice, "oldest"> {
@@ -27,11 +24,7 @@ export interface ManifestDevice extends Omit<PendingDevice, "oldest"> {
   wish: CredentialWish | undefined;
 }
 
-/** @throws ProblemsError for manifests that "pulumi up" would refuse; VisibleError where several stacks are there */
-export function pendingFleets(options: ManifestOptions): PendingFleets | undefined {
-  const asked = options.stack !== undefined || options.manifests !== undefined;
-  if (!asked && listStacks().length === 0) return undefined;
-  const { clusters, devices } = loadManifests(readManifestFiles(manifestsFolder(options)));
+export function pendingFleets({ clusters, devices }: Documents): PendingFleets {
   const manifests = clusters.map(({ manifest }) => manifest);
   const fleets: PendingFleets = new Map(manifests.map(({ spec }) => [spec.namespace, new Map()]));
   for (const { manifest } of devices) {
@@ -62,7 +55,7 @@ export async function withOldest(
   devices: Map<string, ManifestDevice>,
 ): Promise<Map<string, PendingDevice>> {
   const { ledger, seen } = await readFleetLedger(api, namespace).catch((error) => {
-    // Whoever may not read it is told what the manifests alone say.
+    // Whoever may not read it is told what the declarations alone say.
     if (!(error instanceof KubernetesError) || error.status !== 403) throw error;
     return { ledger: EMPTY_LEDGER, seen: new Map<string, number>() };
   });

@@ -1,9 +1,9 @@
-// What `edgeflock status` does: reads cluster, manifests and broker, and shows them side by side. Writes nothing.
+// What `edgeflock status` does: reads the cluster, what the stack declares, and the broker, and shows them side by side. Writes nothing.
 import { readFile } from "node:fs/promises";
 import { type DeviceStatus, deviceStatuses, type PendingDevice } from "../../flash/status/device-status.ts";
 import { type BrokerAccess, readAnnouncements } from "../../flash/status/read-announcements.ts";
 import { type DeclaredFleet, readDeclared } from "../../flash/status/read-declared.ts";
-import { connect, type KubernetesApi } from "../../kubernetes/api.ts";
+import { type KubernetesApi, KubernetesError } from "../../kubernetes/api.ts";
 import type { Announcement } from "../../model/announcement.ts";
 import { deviceSecretName } from "../../model/names.ts";
 import { USER_SECRET_KEYS } from "../../model/schema-mqtt.ts";
@@ -12,12 +12,13 @@ import { VisibleError } from "../../model/visible-error.ts";
 import { stderrProgress } from "../../toolchain/progress.ts";
 import type { StatusCommandOptions } from "../commands/status.ts";
 import { interruptible } from "../interruptible.ts";
-import { pendingFleets, withOldest } from "./pending-devices.ts";
+import { connectTo, fleetOf, listStacks, type MeantStack, meantStack } from "../stack-fleet.ts";
+import { type PendingFleets, pendingFleets, withOldest } from "./pending-devices.ts";
 import { statusText } from "./status-text.ts";
 
 export interface FleetStatus {
   namespace: string;
-  /** Whether the manifests were there to say what the next `pulumi up` does. */
+  /** Whether it is known what the stack declares, and so what the next `pulumi up` does. */
   manifests: boolean;
   devices: DeviceStatus[];
 }
@@ -48,9 +49,11 @@ function isStale({ state, lockedOut }: DeviceStatus): boolean {
 }
 
 async function fleetStatuses(options: StatusCommandOptions, signal: AbortSignal): Promise<FleetStatus[]> {
-  const { kubeconfig, context, namespace } = options;
-  const pending = pendingFleets(options);
-  const api = await connect({ ...(kubeconfig && { kubeconfig }), ...(context && { context }) });
+  const { namespace } = options;
+  const isAsked = options.stack !== undefined || options.manifests !== undefined;
+  const stack = isAsked || (await listStacks()).length > 0 ? await meantStack(options) : undefined;
+  const api = await connectTo(stack, options);
+  const pending = stack && (await pendingOf(stack, api, isAsked));
   const namespaces = namespace !== undefined ? [namespace] : pending ? [...pending.keys()] : [api.namespace];
   const fleets: FleetStatus[] = [];
   for (const each of namespaces) {
@@ -60,6 +63,21 @@ async function fleetStatuses(options: StatusCommandOptions, signal: AbortSignal)
     fleets.push(await fleetStatus(api, each, next, options, signal));
   }
   return fleets;
+}
+
+/** Who flashes may not read the objects that declare a fleet, and wants no more than to see its boards. */
+async function pendingOf(
+  stack: MeantStack,
+  api: KubernetesApi,
+  isAsked: boolean,
+): Promise<PendingFleets | undefined> {
+  try {
+    return pendingFleets(await fleetOf(stack, () => Promise.resolve(api)));
+  } catch (error) {
+    if (isAsked || !(error instanceof KubernetesError) || error.status !== 403) throw error;
+    console.error(`What the stack declares is not known: ${error.message}`);
+    return undefined;
+  }
 }
 
 async function fleetStatus(

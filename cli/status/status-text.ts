@@ -91,7 +91,7 @@ function summary(devices: readonly DeviceStatus[], manifests: boolean): string {
       'would be locked out by the next "pulumi up"',
     ),
   ];
-  const hint = manifests ? "" : ' (Without the stack\'s manifests nothing is said of the next "pulumi up".)';
+  const hint = manifests ? "" : ' (Without what the stack declares nothing is said of the next "pulumi up".)';
   return `${parts.join(", ")}.${hint}`;
 }
 

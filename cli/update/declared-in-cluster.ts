@@ -17,6 +17,7 @@ export async function declaredInCluster(options: StackObjects): Promise<Declared
   const { projectFolder, stack, objects } = options;
   const get = ownConfig((await readStackConfig(projectFolder, stack)) ?? {});
   if (sourceFromConfig(get) === "manifests") return undefined;
-  const all = objects ?? (await listDeclaredObjects(await connectStack(projectFolder, get)));
-  return meantObjects(all, clustersFromConfig(get));
+  const clusters = clustersFromConfig(get);
+  const all = objects ?? (await listDeclaredObjects(await connectStack(projectFolder, get), clusters));
+  return meantObjects(all, clusters);
 }

@@ -22,7 +22,7 @@ export interface DeclaredFirmware {
   version: string;
 }
 
-/** What the manifests say of a device, which the next `pulumi up` carries out. */
+/** What the stack declares of a device, which the next `pulumi up` carries out. */
 export interface PendingDevice {
   device: string;
   class: string;
@@ -42,7 +42,7 @@ export interface StatusInput {
   boards: readonly (BoardRecord & { class?: string | undefined })[];
   /** By device; undefined where no broker was asked. */
   announced: ReadonlyMap<string, Announcement> | undefined;
-  /** By name; undefined where there are no manifests. */
+  /** By name; undefined where that is not known. */
   pending: ReadonlyMap<string, PendingDevice> | undefined;
 }
 
@@ -55,7 +55,7 @@ export type BoardState =
   | "no board"
   /** In an exported bundle. */
   | "reserved"
-  /** In the manifests only: the next `pulumi up` makes it. */
+  /** Declared only: the next `pulumi up` makes it. */
   | "not applied"
   /** A board is left of a device that there is no more. */
   | "removed"
@@ -172,8 +172,7 @@ function lockedOut(
   input: StatusInput,
 ): string | null {
   if (input.pending === undefined || !isFlashed(board)) return null;
-  if (pending === undefined)
-    return declared === undefined ? null : "the device is no longer in the manifests";
+  if (pending === undefined) return declared === undefined ? null : "the stack no longer declares the device";
   return retirement(board.generation ?? announced?.gen, pending.oldest);
 }
 

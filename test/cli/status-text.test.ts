@@ -55,5 +55,5 @@ test("has what devices announce where the broker was asked", () => {
 
 test("says so where nothing is to be flashed, and where nothing is known of the next up", () => {
   expect(show([], true)).toBe("greenhouse: no board needs flashing.");
-  expect(show([current], false, false)).toContain("Without the stack's manifests");
+  expect(show([current], false, false)).toContain("Without what the stack declares");
 });

@@ -109,7 +109,7 @@ describe("npx edgeflock status", () => {
     expect((await withManifests("raised")).lockedOut).toContain("generation 1 of its credential");
     write({ generation: 3 });
     expect((await withManifests("raised")).lockedOut).toContain("generation 1 of its credential");
-    expect((await withManifests("removed")).lockedOut).toContain("no longer in the manifests");
+    expect((await withManifests("removed")).lockedOut).toContain("no longer declares the device");
     const shown = await status(["--stale", "--manifests", folder]);
     expect(shown.stdout).toContain('raised would be locked out by the next "pulumi up"');
   });

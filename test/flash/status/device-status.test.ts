@@ -134,7 +134,7 @@ describe("a board that the next `pulumi up` would lock out", () => {
       { board: { generation: undefined }, pending: { oldest: 3 } },
       "generations 1 to 2",
     ],
-    ["is a device's that was taken out", { pending: null }, "no longer in the manifests"],
+    ["is a device's that was taken out", { pending: null }, "no longer declares the device"],
   ])("%s", (_, of, why) => {
     expect(status(of).lockedOut).toContain(why);
   });
