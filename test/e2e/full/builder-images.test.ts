@@ -9,20 +9,19 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAppImage } from "../../../builders/app-image.ts";
 import { unpackArchive } from "../../../builders/artifact-archive.ts";
 import { buildFirmware } from "../../../builders/build-firmware.ts";
-import { buildConfigImages } from "../../../builders/config/build-images.ts";
-import { planConfigBuilder } from "../../../builders/config/builder.ts";
 import { splitSecrets } from "../../../builders/config/contract.ts";
 import { ContainerExecutor } from "../../../builders/executors/container.ts";
 import { buildBuilderImage } from "../../../builders/images/builder-image.ts";
 import { hostExecutable } from "../../../builders/native/host-executable.ts";
+import { decodeNvs } from "../../../builders/nvs/decode.ts";
 import { generateNvs } from "../../../builders/nvs/generate.ts";
 import { SBOM } from "../../../builders/sbom.ts";
 import { WorkFolder } from "../../../builders/work-folder.ts";
-import { ownImage } from "../../../dynamic-providers/device-image.ts";
-import { configBuilder } from "../../../model/schema-config-builder.ts";
 import type { VisibleError } from "../../../model/visible-error.ts";
 import { findContainerEngine } from "../../../toolchain/container-engine.ts";
 import { PLATFORMIO } from "../../../toolchain/versions.ts";
+import { cluster, device, deviceClass } from "../manifests.ts";
+import { TestProject } from "../test-project.ts";
 
 const engine = await findContainerEngine().catch(() => undefined);
 const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
@@ -94,30 +93,30 @@ describe.skipIf(!able)("an image of a builder", () => {
       await work.remove();
     }
   });
-  it("nvs makes the images of a class's devices, by its manifest", async () => {
+
+  it("nvs makes the images of a class's devices in an update: the same that Edgeflock makes itself", async () => {
     const image = await buildBuilderImage("nvs", { engine: engine!, base });
-    const of = { chip: "esp32", config: { label: "cfg", size: 0x6000, format: "nvs" as const } };
-    const spec = configBuilder.parse({ name: "image", image, memory: "512m" });
-    const builder = (await planConfigBuilder(spec, of, "/"))!;
-    const requests = ["cam-001", "cam-002", "cam-003"].map((device) => ({
-      device,
-      entries: [
-        { namespace: "edgeflock", key: "device", type: "string" as const, value: device, secret: false },
-        {
-          namespace: "wifi",
-          key: "password",
-          type: "string" as const,
-          value: "hunter2-hunter2",
-          secret: true,
-        },
-      ],
-    }));
-    const results = await buildConfigImages(builder, requests, { projectFolder: "/" });
-    for (const [index, result] of results.entries()) {
-      if (result.status === "rejected") throw result.reason;
-      const entries = requests[index]!.entries.map(({ secret: _, ...entry }) => entry);
-      expect(result.value.image).toEqual(Buffer.from(ownImage({ size: 0x6000, entries }).image));
-    }
+    await using project = await TestProject.create(undefined, undefined, { WIFI: "hunter2-hunter2" });
+    const builder = { name: "image", image, memory: "512m" };
+    const fleet = (config: object) => [
+      cluster(project.id, { secrets: { "wifi.password": { fromEnv: "WIFI" } } }),
+      deviceClass("node", { config }),
+      ...["a", "b", "c"].map((name) => device(name, "north")),
+    ];
+    const images = async () => {
+      const secrets = ["a", "b", "c"].map((name) => project.secret(project.id, `${name}-device`));
+      return (await Promise.all(secrets)).map((secret) => secret!["config.bin"]!);
+    };
+    await project.manifests(fleet({ builder }));
+    await project.up();
+    const made = await images();
+    expect(decodeNvs(made[1]!).entries).toContainEqual(
+      expect.objectContaining({ namespace: "wifi", key: "password", value: "hunter2-hunter2" }),
+    );
+    expect(await project.up()).toEqual({});
+    await project.manifests(fleet({}));
+    expect(await project.up()).toMatchObject({ update: 3 });
+    expect(await images()).toEqual(made);
   });
 
   it("native makes firmware without a network: the same as on this machine, where the compiler is the same", async () => {
