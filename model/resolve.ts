@@ -84,6 +84,7 @@ export function resolveSettings<S>(layers: Layers<S>): {
       );
       continue;
     }
+    problems.push(...drawn(key, winner, layers));
     settings.push(resolveOne(key, holders, mapping.get(key), problems));
   }
   settings.sort((a, b) => compareText(a.key, b.key));
@@ -190,6 +191,23 @@ function targetOf<S>(
   const wrong = value === undefined ? undefined : nvsValueProblem(type, value);
   if (wrong) problems.push(problemAt(winner, key, wrong));
   return { namespace: place.namespace, key: place.key, type };
+}
+
+/**
+ * A device gives no place to a secret from above that reaches no device without it, a token for builds say: whoever
+ * manages devices reads what they get. It may move one that it gets anyway.
+ */
+function drawn<S>(key: string, winner: Holder<S>, layers: Layers<S>): ResolveProblem[] {
+  if (!winner.secret || winner.layer === layers.device) return [];
+  const entries = layers.device.mapping ?? [];
+  const index = entries.findIndex(({ setting }) => setting === key);
+  if (index < 0) return [];
+  const usual = layers.class.mapping?.find(({ setting }) => setting === key);
+  const place = destination(key, usual);
+  if (usual?.secretKey !== undefined || ("key" in place && place.key !== undefined)) return [];
+  const segments = ["spec", "mapping", index, "setting"];
+  const message = `"${key}" is a secret of ${provenanceText(winner.from)} that goes to no device, and a Device cannot change that; map it in DeviceClass ${layers.class.name}`;
+  return [{ path: formatPath(segments), segments, at: provenanceOf(layers.device), message }];
 }
 
 /** The device's entry for a setting replaces the class's. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { resolveSettings } from "../../model/resolve.ts";
 import { layer, layers, resolved } from "./layers.ts";
-import { device, fleet, load, problemsOf } from "./manifests.ts";
+import { device, fleet, group, load, problemsOf } from "./manifests.ts";
 
 describe("a setting's place in NVS", () => {
   const withClassMapping = (mapping: string, spec: string) =>
@@ -140,5 +140,49 @@ describe("a setting's place in NVS", () => {
     const spec = 'data: { a.b: "18446744073709551615" }\nmapping: [{ setting: a.b, type: u64 }]';
     expect(problemsOf(fleet(device("fern-01", spec)))).toEqual([]);
     expect(problemsOf(fleet(device("fern-01", spec.replace("615", "616"))))).toHaveLength(1);
+  });
+});
+
+describe("a secret from above that goes to no device", () => {
+  const withSecrets = (spec: string, mapping = "[]") =>
+    fleet(
+      group("north", "selector: { matchLabels: { hall: north } }\nsecrets: { GROUP_TOKEN: { fromEnv: G } }"),
+      device("fern-01", spec),
+    ).replace(
+      "native } }\n",
+      `native } }\n  config: { mapping: ${mapping} }\n  secrets: { BUILD_TOKEN: { fromEnv: T }, a.b: { fromEnv: A } }\n`,
+    );
+  const asked = "mapping: [{ setting: a.b, secretKey: AB }, { setting: BUILD_TOKEN, secretKey: X }]";
+
+  it.each([
+    ["of its class", asked, "BUILD_TOKEN", "DeviceClass node"],
+    [
+      "of its class, by a place in NVS",
+      "mapping: [{ setting: BUILD_TOKEN, namespace: a, key: c }]",
+      "BUILD_TOKEN",
+      "DeviceClass node",
+    ],
+    [
+      "of its group",
+      "mapping: [{ setting: GROUP_TOKEN, secretKey: X }]",
+      "GROUP_TOKEN",
+      "DeviceGroup north, priority 0",
+    ],
+  ])("is not drawn into a Device by its mapping: one %s", (_, spec, key, from) => {
+    const text = withSecrets(spec);
+    const problems = problemsOf(text);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(/^f\.yaml:\d+:\d+ spec\.mapping\[\d\]\.setting: /);
+    expect(problems[0]).toContain(`"${key}" is a secret of ${from} that goes to no device`);
+  });
+
+  it("is not drawn in where the class's own entry gives it no place either", () => {
+    expect(problemsOf(withSecrets(asked, "[{ setting: BUILD_TOKEN }]"))).toHaveLength(1);
+  });
+
+  it("may be put elsewhere by a Device where its class gives it a place, or where it is the Device's own", () => {
+    const own = "secrets: { BUILD_TOKEN: { random: { length: 20 } } }\n";
+    expect(problemsOf(withSecrets(asked, "[{ setting: BUILD_TOKEN, secretKey: T }]"))).toEqual([]);
+    expect(problemsOf(withSecrets(own + asked))).toEqual([]);
   });
 });
