@@ -1,6 +1,6 @@
 // How a fleet gets into its artefact store, and how whoever flashes does: reads credentials by their sources, declares
 // Secret `<cluster>-artifact-access` where the firmware is kept outside of the cluster.
-import * as kubernetes from "@pulumi/kubernetes";
+
 import * as pulumi from "@pulumi/pulumi";
 import { artifactIdentity } from "../builders/artifact-cipher.ts";
 import type { StoreAccess, StoreDescription } from "../builders/stores/open-store.ts";
@@ -8,6 +8,7 @@ import { deriveBytes } from "../model/derivation.ts";
 import { artifactAccessName, artifactStoreName } from "../model/names.ts";
 import { type ArtifactsSpec, artifactCredentials } from "../model/schema-artifacts.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
+import * as kubernetes from "./kubernetes.ts";
 import { type Ownership, ownedMetadata } from "./ownership.ts";
 import { requireSecrets, type SecretInput } from "./secret-values.ts";
 import { declareStoreUsers } from "./store-users.ts";
@@ -56,7 +57,7 @@ export function declareArtifactAccess(
     .all([identity, pulumi.output(users.store)])
     .apply(([own, credentials]) => JSON.stringify({ identity: own, credentials } satisfies StoreAccess));
   const secret = (suffix: string, secretName: string, data: pulumi.Input<Record<string, string>>) =>
-    new kubernetes.core.v1.Secret(
+    new kubernetes.Secret(
       `${name}/${suffix}`,
       {
         metadata: ownedMetadata(

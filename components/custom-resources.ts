@@ -1,12 +1,13 @@
 // CustomResources: the four kinds as kinds of the Kubernetes API, with the checks that manifests have. Declares
 // CustomResourceDefinitions, ValidatingAdmissionPolicies and their bindings.
-import * as kubernetes from "@pulumi/kubernetes";
+
 import * as pulumi from "@pulumi/pulumi";
 import { type AdmissionObject, admissionObjects } from "../model/custom-resources/admission-policies.ts";
 import {
   type CustomResourceDefinition,
   customResourceDefinitions,
 } from "../model/custom-resources/definitions.ts";
+import * as kubernetes from "./kubernetes.ts";
 import { type KubernetesArgs, kubernetesConnection } from "./kubernetes-connection.ts";
 import { ownedMetadata, ownership } from "./ownership.ts";
 import { visible } from "./visible.ts";
@@ -42,11 +43,11 @@ export class CustomResources extends pulumi.ComponentResource {
       );
     const definitions = customResourceDefinitions().map(
       (definition) =>
-        new kubernetes.apiextensions.v1.CustomResourceDefinition(
+        new kubernetes.CustomResourceDefinition(
           definition.metadata.name,
           {
             metadata: metadata(definition),
-            spec: definition.spec as kubernetes.types.input.apiextensions.v1.CustomResourceDefinitionSpec,
+            spec: definition.spec as kubernetes.input.apiextensions.v1.CustomResourceDefinitionSpec,
           },
           child,
         ),
@@ -55,13 +56,13 @@ export class CustomResources extends pulumi.ComponentResource {
       const spec = object.spec as never;
       const policyOpts = { ...child, dependsOn: definitions };
       if (object.kind === "ValidatingAdmissionPolicy") {
-        new kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
+        new kubernetes.ValidatingAdmissionPolicy(
           object.metadata.name,
           { metadata: metadata(object), spec },
           policyOpts,
         );
       } else {
-        new kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+        new kubernetes.ValidatingAdmissionPolicyBinding(
           object.metadata.name,
           { metadata: metadata(object), spec },
           policyOpts,

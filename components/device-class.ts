@@ -1,5 +1,5 @@
 // DeviceClass: a kind of board and its firmware. Declares the class's Secret, the firmware and the flash script.
-import * as kubernetes from "@pulumi/kubernetes";
+
 import * as pulumi from "@pulumi/pulumi";
 import { type ConfigBuilder, planConfigBuilder } from "../builders/config/builder.ts";
 import type { ArtifactReference } from "../builders/contract.ts";
@@ -12,6 +12,7 @@ import type { DevicesCluster } from "./devices-cluster.ts";
 import { type Eventually, eventually } from "./eventually.ts";
 import { declareFirmware } from "./firmware.ts";
 import { BUILD_KEY, buildText } from "./firmware-preview.ts";
+import * as kubernetes from "./kubernetes.ts";
 import { layerSecret } from "./layer-secret.ts";
 import { ownedMetadata, ownership } from "./ownership.ts";
 import { generatedSecrets } from "./policy-facts.ts";
@@ -99,7 +100,7 @@ export class DeviceClass extends pulumi.ComponentResource {
         clusterUid: uid,
       }),
     );
-    new kubernetes.core.v1.ConfigMap(
+    new kubernetes.ConfigMap(
       name,
       {
         metadata: ownedMetadata(

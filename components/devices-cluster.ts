@@ -1,5 +1,5 @@
 // DevicesCluster: one site or customer. Declares its Namespace and Secret, and keeps the register of its fleet.
-import * as kubernetes from "@pulumi/kubernetes";
+
 import * as pulumi from "@pulumi/pulumi";
 import type { KubernetesObject } from "../kubernetes/api.ts";
 import type { Adopted } from "../model/adopted.ts";
@@ -19,6 +19,7 @@ import type { DeviceClass } from "./device-class.ts";
 import { type Eventually, eventually } from "./eventually.ts";
 import { FleetCredentials } from "./fleet-credentials.ts";
 import { FleetRegistry } from "./fleet-registry.ts";
+import * as kubernetes from "./kubernetes.ts";
 import {
   type KubernetesArgs,
   type KubernetesConnection,
@@ -106,7 +107,7 @@ export class DevicesCluster extends pulumi.ComponentResource {
     const owned = ownership(this, renamed.formerResources, renamed.renamed);
     const child = { parent: this, provider: this.connection.provider };
     const labels = { ...metadata?.labels, ...objectLabels({ cluster: checked.name }) };
-    const namespace = new kubernetes.core.v1.Namespace(
+    const namespace = new kubernetes.Namespace(
       name,
       {
         metadata: ownedMetadata(

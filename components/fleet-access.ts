@@ -1,6 +1,6 @@
 // FleetAccess: who may do what with a fleet that is declared whole. Declares ServiceAccounts, Roles and their bindings,
 // the users of a broker that takes them from us, and telemetry.
-import * as kubernetes from "@pulumi/kubernetes";
+
 import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactReference } from "../builders/contract.ts";
 import {
@@ -21,6 +21,7 @@ import type { DevicesCluster } from "./devices-cluster.ts";
 import { declareBroker } from "./fleet-broker.ts";
 import { declareLedger } from "./fleet-ledger.ts";
 import { declareTelemetry } from "./fleet-telemetry.ts";
+import * as kubernetes from "./kubernetes.ts";
 import { type Ownership, ownedMetadata, ownership } from "./ownership.ts";
 import { visible } from "./visible.ts";
 
@@ -84,20 +85,19 @@ class AccessDeclaration {
   account(role: AccessRole): pulumi.Output<string> {
     const name = accountName(role);
     const metadata = this.#metadata({ apiVersion: "v1", kind: "ServiceAccount", name });
-    return new kubernetes.core.v1.ServiceAccount(this.#resourceName(name), { metadata }, this.#opts).metadata
-      .name;
+    return new kubernetes.ServiceAccount(this.#resourceName(name), { metadata }, this.#opts).metadata.name;
   }
 
   role({ name, role, rules }: PlannedRole, account: pulumi.Output<string>): void {
     const api = { apiVersion: `${RBAC}/v1`, name };
     const resourceName = this.#resourceName(name);
     const all = role === "flasher" && name === accountName(role) ? this.#withArtifacts(rules) : rules;
-    const created = new kubernetes.rbac.v1.Role(
+    const created = new kubernetes.Role(
       resourceName,
       { metadata: this.#metadata({ ...api, kind: "Role" }), rules: all },
       this.#opts,
     );
-    new kubernetes.rbac.v1.RoleBinding(
+    new kubernetes.RoleBinding(
       resourceName,
       {
         metadata: this.#metadata({ ...api, kind: "RoleBinding" }),
@@ -110,12 +110,12 @@ class AccessDeclaration {
 
   clusterRole({ name, rules }: PlannedRole, account: pulumi.Output<string>): void {
     const api = { apiVersion: `${RBAC}/v1`, name };
-    const created = new kubernetes.rbac.v1.ClusterRole(
+    const created = new kubernetes.ClusterRole(
       name,
       { metadata: this.#metadata({ ...api, kind: "ClusterRole" }, false), rules },
       this.#opts,
     );
-    new kubernetes.rbac.v1.ClusterRoleBinding(
+    new kubernetes.ClusterRoleBinding(
       name,
       {
         metadata: this.#metadata({ ...api, kind: "ClusterRoleBinding" }, false),

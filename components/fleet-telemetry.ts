@@ -1,5 +1,5 @@
 // A fleet's telemetry: the users of InfluxDB as one dynamic resource, the files of Telegraf and Grafana as ConfigMaps.
-import * as kubernetes from "@pulumi/kubernetes";
+
 import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic-providers/dynamic-resource.ts";
 import type { TelemetryInputs, TelemetryUser } from "../dynamic-providers/telemetry-provider.ts";
@@ -18,6 +18,7 @@ import {
   telegrafConfigMapName,
 } from "../model/telemetry/telemetry-plan.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
+import * as kubernetes from "./kubernetes.ts";
 import { ownedMetadata, ownership } from "./ownership.ts";
 import { requireSecrets } from "./secret-values.ts";
 
@@ -86,7 +87,7 @@ class ConfigMaps {
     };
     const metadata = ownedMetadata(object, ownership(this.#parent, [], undefined), connection.api);
     const opts = { parent: this.#parent, provider: connection.provider };
-    new kubernetes.core.v1.ConfigMap(`${namespaceName}/${name}`, { metadata, data }, opts);
+    new kubernetes.ConfigMap(`${namespaceName}/${name}`, { metadata, data }, opts);
   }
 }
 

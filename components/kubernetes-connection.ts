@@ -1,10 +1,11 @@
 // The Kubernetes that a DevicesCluster lives in: the provider for its objects and the cluster's identity.
 // Reads the stack's configuration; asks the API server for one UID.
-import * as kubernetes from "@pulumi/kubernetes";
+
 import * as pulumi from "@pulumi/pulumi";
 import { connect, type KubernetesApi } from "../kubernetes/api.ts";
 import { clusterUid } from "../kubernetes/cluster-uid.ts";
 import { type KubernetesTarget, targetFromConfig } from "../kubernetes/target.ts";
+import * as kubernetes from "./kubernetes.ts";
 import { reportable } from "./visible.ts";
 
 /** Where a program of its own wants the fleet; what is left out comes from the stack's configuration. */

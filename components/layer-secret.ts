@@ -1,8 +1,9 @@
 // The Kubernetes Secret of a cluster, class or group: its settings and secrets under their own keys.
-import * as kubernetes from "@pulumi/kubernetes";
+
 import * as pulumi from "@pulumi/pulumi";
 import type { PlainValue } from "../model/schema.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
+import * as kubernetes from "./kubernetes.ts";
 import { type Ownership, ownedMetadata } from "./ownership.ts";
 import { requireSecrets, type SecretInput } from "./secret-values.ts";
 
@@ -26,14 +27,14 @@ export function layerSecret(
   name: string,
   args: LayerSecretArgs,
   opts: pulumi.CustomResourceOptions,
-): kubernetes.core.v1.Secret {
+): kubernetes.Secret {
   requireSecrets(args.secrets, args.kind, args.of);
   const plain = Object.entries(args.settings).map(([key, value]) => [key, String(value)] as const);
   const secret = Object.entries(args.secrets).map(
     ([key, source]) => [key, args.cluster.secretOf([args.kind, args.of, key], source)] as const,
   );
   const all = Object.fromEntries<pulumi.Input<string>>([...plain, ...secret]);
-  return new kubernetes.core.v1.Secret(
+  return new kubernetes.Secret(
     name,
     {
       metadata: ownedMetadata(

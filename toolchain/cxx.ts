@@ -1,5 +1,8 @@
-// Finds a C++ compiler for this machine: one on PATH that works, else PyPI's ziglang. Starts processes.
-import { join } from "node:path";
+// Finds a C++ compiler for this machine: one on PATH that works, else PyPI's ziglang. Starts processes; remembers in the
+// cache which compilers work.
+import { createHash } from "node:crypto";
+import { access, mkdir, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { cacheFolder } from "./cache-folder.ts";
 import { findOnPath } from "./path-lookup.ts";
 import { type PythonOptions, pythonEnvironment } from "./python.ts";
@@ -41,7 +44,8 @@ export async function cxxOnPath(): Promise<CxxCompiler | undefined> {
     for (const file of await findOnPath(name)) candidates.push([file]);
   }
   for (const command of candidates) {
-    if (await works(command)) return { command, identity: await identityOf(command), environment: {} };
+    const identity = await identityOf(command);
+    if (await isKnownToWork(command, identity)) return { command, identity, environment: {} };
   }
   return undefined;
 }
@@ -56,6 +60,25 @@ async function search(options: PythonOptions): Promise<CxxCompiler> {
     identity: `zig ${version} ${process.platform} ${process.arch}`,
     environment: { ZIG_GLOBAL_CACHE_DIR: cache, ZIG_LOCAL_CACHE_DIR: cache },
   };
+}
+
+/** Asked of each compiler once: every preview wants to know, and the answer takes it a quarter of a second. */
+async function isKnownToWork(command: string[], identity: string): Promise<boolean> {
+  const file = await stat(command[0] ?? "").catch(() => undefined);
+  if (!file?.isFile()) return works(command);
+  const asked = JSON.stringify([command, identity, file.size, file.mtimeMs, PROBE]);
+  const mark = join(cacheFolder(), "cxx", createHash("sha256").update(asked).digest("hex"));
+  const known = await access(mark).then(
+    () => true,
+    () => false,
+  );
+  if (known) return true;
+  if (!(await works(command))) return false;
+  // a cache that cannot be written to costs time only
+  await mkdir(dirname(mark), { recursive: true, mode: 0o700 })
+    .then(() => writeFile(mark, ""))
+    .catch(() => {});
+  return true;
 }
 
 async function works(command: string[]): Promise<boolean> {

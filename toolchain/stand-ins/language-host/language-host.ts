@@ -2,6 +2,7 @@
 // child processes; their output goes to the user by way of our own stdout and stderr.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
+import { extname } from "node:path";
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import languageGrpc from "@pulumi/pulumi/proto/language_grpc_pb.js";
 import languagePb from "@pulumi/pulumi/proto/language_pb.js";
@@ -17,6 +18,11 @@ import { runPlugin } from "./run-plugin.ts";
 /** The program has told the user what is wrong; nothing needs adding. From @pulumi/pulumi/cmd/run. */
 const EXIT_TOLD_THE_USER = 32;
 const RUNNER = process.env.PULUMI_LANGUAGE_NODEJS_RUN_PATH || "@pulumi/pulumi/cmd/run";
+/** Before the runner: of the SDK, what a fleet does not use is loaded only when it is used. */
+const PRELOAD = [
+  "--import",
+  new URL(`../load-when-used${extname(import.meta.filename)}`, import.meta.url).href,
+];
 /** How long a cancelled program may take to end by itself. */
 const GRACE_MS = 5000;
 
@@ -74,7 +80,7 @@ async function run(request: languagePb.RunRequest, engineAddress: string): Promi
     request.getConfigsecretkeysList(),
     options,
   );
-  const ended = await runProcess(process.execPath, [...options.nodeArguments, ...arguments_], {
+  const ended = await runProcess(process.execPath, [...PRELOAD, ...options.nodeArguments, ...arguments_], {
     ...process.env,
     ...environment,
   });
