@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { Watch } from "@kubernetes/client-node";
+import { ApiWatch } from "../cli/reconcile/api-watch.ts";
 import { ClusterAccess } from "../cli/reconcile/cluster-access.ts";
 import type { ObservedObject } from "../cli/reconcile/observed-objects.ts";
 import type { KubernetesApi } from "../kubernetes/api.ts";
@@ -137,7 +137,8 @@ class Fleet {
       if (device.metadata.generation >= generation && isReady(device)) resolve(performance.now());
     };
     const fieldSelector = `metadata.name=${EDITED}`;
-    const watching = await new Watch(this.#access.config).watch(path, { fieldSelector }, seen, () => {});
+    const watch = new ApiWatch({ api: () => this.#api });
+    const watching = await watch.watch(path, { fieldSelector }, seen, () => {});
     began = performance.now();
     generation = (await this.patch(place)).metadata.generation;
     const ended = await promise;

@@ -6,7 +6,7 @@ export interface RoleConfig {
   namespace: string;
   account: string;
   /** How its bearer gets in: https://kubernetes.io/docs/reference/access-authn-authz/authentication/ */
-  user: { token: string } | { exec: ExecPlugin };
+  user: { token: string } | { tokenFile: string } | { exec: ExecPlugin };
 }
 
 /** https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/#ExecConfig */

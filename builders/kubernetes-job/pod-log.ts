@@ -1,6 +1,7 @@
 // Follows the log of a container line by line, over connections that break. Asks the API server.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type KubernetesApi, KubernetesError } from "../../kubernetes/api.ts";
+import { linesOf } from "../../kubernetes/stream-lines.ts";
 
 export interface LogPlace {
   namespace: string;
@@ -46,18 +47,4 @@ export async function followLog(
       await sleep(AGAIN_AFTER, undefined, { signal }).catch(() => {});
     }
   }
-}
-
-/** With their ends, where they have one. */
-async function* linesOf(stream: AsyncIterable<Buffer>): AsyncIterable<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    rest += decoder.decode(chunk, { stream: true });
-    for (let at = rest.indexOf("\n"); at >= 0; at = rest.indexOf("\n")) {
-      yield rest.slice(0, at + 1);
-      rest = rest.slice(at + 1);
-    }
-  }
-  if (rest !== "") yield rest;
 }

@@ -1,8 +1,9 @@
 // Keeps one kind's objects as the cluster has them: lists them, watches them, goes on from where a watch ended, lists
 // again where that is too long ago, and waits longer and longer while the API server cannot be reached.
-import { type Informer, type KubernetesObject, makeInformer } from "@kubernetes/client-node";
+import { type KubernetesObject, ListWatch, type Watch } from "@kubernetes/client-node";
 import { KIND_FACTS } from "../../model/custom-resources/definitions.ts";
 import { API_VERSION, type Kind } from "../../model/names.ts";
+import { ApiWatch } from "./api-watch.ts";
 import { Backoff } from "./backoff.ts";
 import type { ClusterAccess } from "./cluster-access.ts";
 import type { ObservedObject, ObservedObjects } from "./observed-objects.ts";
@@ -10,7 +11,7 @@ import type { ObservedObject, ObservedObjects } from "./observed-objects.ts";
 const PAGE = 500;
 
 export interface KindWatchOptions {
-  access: ClusterAccess;
+  access: Pick<ClusterAccess, "api" | "renew">;
   kind: Kind;
   objects: ObservedObjects;
   say(line: string): void;
@@ -22,7 +23,7 @@ export interface KindWatchOptions {
 
 export class KindWatch {
   readonly #options: KindWatchOptions;
-  readonly #informer: Informer<KubernetesObject>;
+  readonly #informer: ListWatch<KubernetesObject>;
   readonly #backoff = new Backoff({ first: 500, longest: 30_000 });
   readonly #path: string;
   #again: NodeJS.Timeout | undefined;
@@ -34,7 +35,14 @@ export class KindWatch {
     this.#options = options;
     this.#path = `/apis/${API_VERSION}/${KIND_FACTS[options.kind].plural}`;
     const list = () => this.#list();
-    this.#informer = makeInformer(options.access.config, this.#path, list as never);
+    const watch = new ApiWatch({
+      api: () => options.access.api,
+      opened: () => {
+        this.#connected = true;
+      },
+      heard: () => this.#backoff.reset(),
+    });
+    this.#informer = new ListWatch(this.#path, watch as Pick<Watch, "watch"> as Watch, list as never, false);
     for (const verb of ["add", "update"] as const) {
       this.#informer.on(verb, (object) => this.#seen(object as unknown as ObservedObject));
     }
@@ -47,13 +55,13 @@ export class KindWatch {
     return this.#synced;
   }
 
-  /** The last that was heard of the API server was good. */
+  /** A watch is open: changes are heard of. */
   get connected(): boolean {
     return this.#connected;
   }
 
   start(): void {
-    // what fails comes as the event "error", but for what fails before anything is sent
+    // what fails comes as the event "error", but for a defect
     this.#informer.start().catch((error: unknown) => this.#failed(error));
   }
 
@@ -64,19 +72,12 @@ export class KindWatch {
   }
 
   #seen(object: ObservedObject): void {
-    this.#wentWell();
     slim(object, this.#options.kind);
     this.#options.objects.put(object);
   }
 
   #gone(object: ObservedObject): void {
-    this.#wentWell();
     this.#options.objects.remove({ kind: this.#options.kind, metadata: object.metadata });
-  }
-
-  #wentWell(): void {
-    this.#connected = true;
-    this.#backoff.reset();
   }
 
   /** In pages, all of one resource version. */
@@ -96,7 +97,6 @@ export class KindWatch {
     // The informer takes them over as soon as this resolves, before anything else can run.
     setImmediate(() => {
       this.#synced = true;
-      this.#wentWell();
       this.#options.listed();
     });
     return { metadata: { resourceVersion }, items };

@@ -84,11 +84,14 @@ export class ReconciledFleet {
       );
     });
     const { token } = await requestToken(this.api, account, 3 * 3600);
+    // as in the Pod, whose token is a file that is renewed
+    const tokenFile = join(this.project.folder, "reconciler.token");
+    await writeFile(tokenFile, token, { mode: 0o600 });
     const connection = await loadConnection({ kubeconfig: this.project.kubeconfig });
     const text = roleKubeconfig(connection, {
       namespace: RECONCILER_NAMESPACE,
       account: RECONCILER,
-      user: { token },
+      user: { tokenFile },
     });
     const file = join(this.project.folder, "reconciler.kubeconfig");
     await writeFile(file, text.replaceAll(`${RECONCILER_NAMESPACE}-${RECONCILER}`, "reconciler"), {
