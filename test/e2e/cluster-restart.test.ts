@@ -1,22 +1,19 @@
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { reset, start, stop } from "../../toolchain/embedded-kubernetes/cluster.ts";
+import { start, stop } from "../../toolchain/embedded-kubernetes/cluster.ts";
 import { twoHalls } from "./manifests.ts";
-import { CHECKOUT, TestProject } from "./test-project.ts";
+import { type OwnCluster, ownCluster } from "./own-cluster.ts";
+import { TestProject } from "./test-project.ts";
 
 describe("a cluster that comes back on another port", () => {
-  let folder: string;
+  let kubernetes: OwnCluster;
   let project: TestProject;
   let squatter: Server;
 
   beforeAll(async () => {
-    const parent = join(CHECKOUT, ".edgeflock", "test-clusters");
-    await mkdir(parent, { recursive: true });
-    folder = await mkdtemp(join(parent, "r-"));
-    const { kubeconfig } = await start(folder);
-    project = await TestProject.create(undefined, kubeconfig);
+    kubernetes = await ownCluster("r-");
+    project = await TestProject.create(undefined, kubernetes.kubeconfig);
     project.variables.NORTH_WIFI_PASSWORD = "north-password-1";
     await project.manifests(twoHalls(project.id));
     await project.up();
@@ -25,16 +22,15 @@ describe("a cluster that comes back on another port", () => {
   afterAll(async () => {
     await project?.[Symbol.asyncDispose]();
     squatter?.close();
-    await reset(folder);
-    await rm(folder, { recursive: true, force: true });
+    await kubernetes?.[Symbol.asyncDispose]();
   });
 
   it("is the same cluster: nothing changes, and nothing is replaced", async () => {
-    const before = await stop(folder);
+    const before = await stop(kubernetes.folder);
     const port = Number(new URL(before.server!).port);
     squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(port, "127.0.0.1", resolve));
-    const after = await start(folder);
+    const after = await start(kubernetes.folder);
     expect(new URL(after.server!).port).not.toBe(String(port));
     expect(await readFile(after.kubeconfig, "utf8")).toContain(after.server);
     expect(await project.preview()).toEqual([]);

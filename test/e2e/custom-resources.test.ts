@@ -6,6 +6,7 @@ import { API_VERSION, KINDS, type Kind } from "../../model/names.ts";
 import { MANIFEST_SCHEMAS } from "../../model/schema.ts";
 import { type Document, documents } from "./manifest-documents.ts";
 import { cluster, device, deviceClass, group } from "./manifests.ts";
+import { type OwnCluster, ownCluster } from "./own-cluster.ts";
 import { TestProject } from "./test-project.ts";
 
 // The four kinds in a real API server: installed by Pulumi, checked there as manifests are checked here.
@@ -21,11 +22,13 @@ const RUNS = 700;
 const SEED = Number(process.env.EDGEFLOCK_SEED ?? 20_261_125);
 
 describe("the four kinds in Kubernetes", () => {
+  let kubernetes: OwnCluster;
   let project: TestProject;
   let namespace: string;
 
   beforeAll(async () => {
-    project = await TestProject.create(PROGRAM);
+    kubernetes = await ownCluster("kinds-");
+    project = await TestProject.create(PROGRAM, kubernetes.kubeconfig);
     namespace = project.id;
     await project.up();
     await project.api.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } } as never, {
@@ -33,7 +36,10 @@ describe("the four kinds in Kubernetes", () => {
     });
     await policiesWork();
   });
-  afterAll(() => project?.[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await project?.[Symbol.asyncDispose]();
+    await kubernetes?.[Symbol.asyncDispose]();
+  });
 
   function path(kind: Kind, name = ""): string {
     const { scope, plural } = KIND_FACTS[kind];

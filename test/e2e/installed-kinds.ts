@@ -1,5 +1,5 @@
-// The definitions of the four kinds and their admission policies in a test's Kubernetes, without the stack that a person
-// installs them by: for tests that are about something else and share the cluster with the test of that stack.
+// The definitions of the four kinds and their admission policies in a Kubernetes of a test's own, without the stack that
+// a person installs them by: for tests that are about something else.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubernetesApi, KubernetesObject } from "../../kubernetes/api.ts";
 import { admissionObjects } from "../../model/custom-resources/admission-policies.ts";
@@ -7,30 +7,12 @@ import { customResourceDefinitions } from "../../model/custom-resources/definiti
 
 const WITHIN_MS = 60_000;
 
-/** Installs what isn't there; afterwards takes away what it installed, and every object of the kinds with it. */
-export async function installKinds(api: KubernetesApi): Promise<AsyncDisposable> {
-  const definitions = await create(api, customResourceDefinitions() as unknown as KubernetesObject[]);
+/** Resolves once the kinds are served. */
+export async function installKinds(api: KubernetesApi): Promise<void> {
+  const definitions = customResourceDefinitions() as unknown as KubernetesObject[];
+  for (const definition of definitions) await api.create(definition);
   for (const { metadata } of definitions) await served(api, metadata.name);
-  const policies = await create(api, admissionObjects() as unknown as KubernetesObject[]);
-  return {
-    async [Symbol.asyncDispose]() {
-      for (const object of [...policies, ...definitions]) await api.delete(object);
-      await until("the definitions are gone", async () => {
-        const left = await Promise.all(definitions.map((definition) => api.getOrUndefined(definition)));
-        return left.every((object) => object === undefined);
-      });
-    },
-  };
-}
-
-async function create(api: KubernetesApi, objects: KubernetesObject[]): Promise<KubernetesObject[]> {
-  const created: KubernetesObject[] = [];
-  for (const object of objects) {
-    if (await api.getOrUndefined(object)) continue;
-    await api.create(object);
-    created.push(object);
-  }
-  return created;
+  for (const policy of admissionObjects()) await api.create(policy as unknown as KubernetesObject);
 }
 
 async function served(api: KubernetesApi, name: string): Promise<void> {

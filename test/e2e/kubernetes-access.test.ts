@@ -17,6 +17,7 @@ import { API_GROUP, API_VERSION, KINDS, type Kind, PLURALS } from "../../model/n
 import { done, planned, reviewed, type Target, VERBS } from "./access-matrix.ts";
 import { installKinds } from "./installed-kinds.ts";
 import { cluster, device, deviceClass, group, twoHalls } from "./manifests.ts";
+import { type OwnCluster, ownCluster } from "./own-cluster.ts";
 import { CHECKOUT, TestProject } from "./test-project.ts";
 
 const RBAC = "rbac.authorization.k8s.io";
@@ -29,7 +30,7 @@ describe("access to a fleet", () => {
   let namespace: string;
   let plan: AccessPlan;
   let parts: string[];
-  let kinds: AsyncDisposable;
+  let kubernetes: OwnCluster;
   const kubeconfigs = {} as Record<AccessRole, string>;
   const apis = {} as Record<AccessRole, KubernetesApi>;
 
@@ -40,7 +41,8 @@ describe("access to a fleet", () => {
     });
 
   beforeAll(async () => {
-    project = await TestProject.create();
+    kubernetes = await ownCluster("access-");
+    project = await TestProject.create(undefined, kubernetes.kubeconfig);
     namespace = project.id;
     project.variables.NORTH_WIFI_PASSWORD = "north-password";
     await project.manifests(twoHalls(namespace));
@@ -59,7 +61,7 @@ describe("access to a fleet", () => {
       devices: ["a", "b", "c"],
       createsClusters: true,
     });
-    kinds = await installKinds(project.api);
+    await installKinds(project.api);
     for (const document of inCluster()) await project.api.create(document as KubernetesObject);
     const flasher = plan.roles.find(({ name }) => name === "edgeflock-flasher")!;
     flasher.rules.push(...artifactRules({ configMaps: parts, secrets: [] }));
@@ -71,8 +73,8 @@ describe("access to a fleet", () => {
     }
   });
   afterAll(async () => {
-    await kinds?.[Symbol.asyncDispose]();
     await project?.[Symbol.asyncDispose]();
+    await kubernetes?.[Symbol.asyncDispose]();
   });
 
   /** Objects of the four kinds, in the fleet's namespace where they have one; and another fleet's cluster. */

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
@@ -26,6 +26,16 @@ describe("the packed package in an empty project", () => {
     return ran.stdout;
   };
 
+  /** While it packs, npm has package.json name the compiled files: other tests run from the checkout meanwhile. */
+  async function copyOfCheckout(): Promise<string> {
+    const copy = join(folder, "checkout");
+    const left = new Set([".edgeflock", ".git", "dist", "node_modules"]);
+    for (const name of (await readdir(CHECKOUT)).filter((each) => !left.has(each)))
+      await cp(join(CHECKOUT, name), join(copy, name), { recursive: true });
+    await symlink(join(CHECKOUT, "node_modules"), join(copy, "node_modules"));
+    return copy;
+  }
+
   const program = `import { Device, DeviceClass, DeviceGroup, DevicesCluster } from "edgeflock";
 import * as pulumi from "@pulumi/pulumi";
 
@@ -48,7 +58,7 @@ export const script = node.flashScript;
       ignoreUserBackend: true,
     });
     api = await connect({ kubeconfig });
-    await execa("npm", ["pack", "--pack-destination", folder], { cwd: CHECKOUT });
+    await execa("npm", ["pack", "--pack-destination", folder], { cwd: await copyOfCheckout() });
     const tarball = (await readdir(folder)).find((name) => name.endsWith(".tgz"))!;
     const project = {
       name: "theirs",

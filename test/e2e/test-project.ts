@@ -1,7 +1,7 @@
 // A Pulumi project of its own for a test: inside the checkout's ignored .edgeflock/, so that Node finds `edgeflock`
 // and `@pulumi/pulumi` as it does for any project; with its own state, and the test cluster as its Kubernetes.
 import { randomBytes } from "node:crypto";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -75,8 +75,10 @@ export class TestProject {
     );
     await project.write("index.ts", program);
     await project.mustPulumi("stack", "init", STACK);
-    await project.mustPulumi("config", "set", "edgeflock:kubeconfig", kubeconfig);
-    await project.mustPulumi("config", "set", "edgeflock:kubeContext", project.api.contextName);
+    await project.mustPulumi(
+      ...["config", "set-all", "--plaintext", `edgeflock:kubeconfig=${kubeconfig}`],
+      ...["--plaintext", `edgeflock:kubeContext=${project.api.contextName}`],
+    );
     return project;
   }
 
@@ -149,11 +151,16 @@ export class TestProject {
   /** Runs `up` and returns how many resources changed, by operation. */
   async up(...args: string[]): Promise<Record<string, number>> {
     await this.mustPulumi("up", "--yes", "--skip-preview", "--suppress-outputs", ...args);
-    const history = JSON.parse(
-      (await this.mustPulumi("stack", "history", "--json", "--page-size", "1", "--page", "1")).stdout,
-    );
-    const { same: _, ...changes } = history[0].resourceChanges as Record<string, number>;
+    const { same: _, ...changes } = await this.#lastChanges();
     return changes;
+  }
+
+  /** What `pulumi stack history` shows of the last update; read where it is kept, which is quicker than asking pulumi. */
+  async #lastChanges(): Promise<Record<string, number>> {
+    const history = join(this.folder, ".edgeflock/state/.pulumi/history", `project-${this.id}`, STACK);
+    const updates = (await readdir(history)).filter((name) => name.endsWith(".history.json")).sort();
+    const last = JSON.parse(await readFile(join(history, updates.at(-1)!), "utf8"));
+    return last.resourceChanges as Record<string, number>;
   }
 
   async previewRaw(...args: string[]): Promise<Ran> {
