@@ -30,11 +30,12 @@ export interface PlatformioBuild {
 
 /** Files of the project by path; what is under `include/` may hold secrets. */
 export function platformioProject(build: PlatformioBuild): Record<string, string> {
-  const { board, chip, version, config, sensors, secrets } = build;
+  const { board, chip, version, flashSize, config, keys, sensors, secrets } = build;
   const hasSecrets = Object.keys(secrets).length > 0;
   return {
     "platformio.ini": platformioIni(build),
-    "partitions.csv": otaPartitionCsv(build.flashSize, config, build.keys),
+    // the gen_esp32part.py of ESP-IDF 4.4, which turns it into the table, knows no "readonly"
+    "partitions.csv": otaPartitionCsv({ flashSize, config, keys, readonly: false }),
     [`include/${BUILD_HEADER}`]: buildHeader({ board, chip, version, configLabel: config.label, sensors }),
     ...(hasSecrets && { [`include/${SECRETS_HEADER}`]: secretsHeader(secrets) }),
   };

@@ -68,6 +68,19 @@ describe("the esp32 builder", () => {
     expect(build!.ini).toContain("platform = espressif32@6.12.0\n");
   });
 
+  it("writes partition tables that ESP-IDF 4.4 reads, whatever kind of configuration they are for", async () => {
+    await usePlatformio();
+    const tableOf = async (changes: Partial<FirmwareRequest>) => {
+      const { archive } = await buildFirmware(request({}, changes));
+      return readPartitionTable(unpackArchive(archive).get("partitions.bin")!);
+    };
+    const file = await tableOf({ config: { label: "cfg", size: 0x6000, format: "file" } });
+    expect(file.at(-1)).toMatchObject({ name: "cfg", type: 1, subtype: 6, flags: 0 });
+    const encrypted = await tableOf({ encryption: { scheme: "flash", flashEncryption: true } });
+    expect(encrypted[1]).toMatchObject({ name: "nvs_keys", type: 1, subtype: 4, flags: 1 });
+    expect(encrypted.at(-1)).toMatchObject({ name: "cfg", type: 1, subtype: 2, flags: 0 });
+  });
+
   it("lists the framework, its libraries, ESP-IDF and Mbed TLS in the bill of materials", async () => {
     await usePlatformio();
     const { archive } = await buildFirmware(request({ version: "1.2.3" }));

@@ -1,5 +1,6 @@
 // A `pio` that lays out what PlatformIO lays out (espressif32 6.x, Arduino), recorded: folders, file names and the
-// form of idedata.json. It compiles nothing; what it does not understand it refuses.
+// form of idedata.json. It compiles nothing; what it does not understand it refuses. Of a partition table it refuses what
+// the gen_esp32part.py of ESP-IDF 4.4 and earlier refuses (SUBTYPES and FLAGS there), whatever Edgeflock's parser knows.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -84,6 +85,22 @@ let chip = "esp32";
 let size = 256;
 console.log("Processing edgeflock (platform: espressif32@6.12.0; board: esp32dev; framework: arduino)");
 ${behaviour}
+const words = {
+  app: ["factory", "test", ...Array.from({ length: 16 }, (_, slot) => "ota_" + slot)],
+  data: ["ota", "phy", "nvs", "coredump", "esphttpd", "fat", "spiffs"],
+};
+for (const [at, line] of table.split("\\n").entries()) {
+  if (line.trim() === "" || line.startsWith("#")) continue;
+  const [, type = "", subtype = "", , , flags = ""] = line.split(",").map((field) => field.trim());
+  const refuse = (text) => fail("Error at line " + (at + 1) + ": " + text);
+  if (!Object.hasOwn(words, type)) refuse("Value '" + type + "' is not valid.");
+  if (!/^(0x[0-9a-f]+|[0-9]+)$/.test(subtype) && !words[type].includes(subtype)) {
+    refuse("Value '" + subtype + "' is not valid. Known keywords: " + words[type].join(", "));
+  }
+  for (const flag of flags.split(":")) {
+    if (flag !== "" && flag !== "encrypted") refuse("CSV flag column contains unknown flag '" + flag + "'");
+  }
+}
 const header = readFileSync(join(project, "include", "edgeflock_build.h"), "utf8");
 const version = /EDGEFLOCK_VERSION "([^"]*)"/.exec(header)[1];
 const descriptor = { secureVersion: 0, version, projectName: "arduino-lib-builder", time: "", date: "",
