@@ -1,10 +1,11 @@
 // The one hash of everything that a firmware build depends on, and its parts by name, so that a preview can say
 // which input changed. Reads sources; never builds.
 import { createHash, createHmac } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { dirname, extname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { dirname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BuildPlan, FirmwareRequest } from "./contract.ts";
+import { programFiles } from "./program-files.ts";
 import { hashSourceTree } from "./source-tree.ts";
 
 /** Raised when the meaning of a plan or of the artefact's format changes, so that old results do not count. */
@@ -73,22 +74,16 @@ export function changedParts(before: Record<string, string>, after: Record<strin
 }
 
 /**
- * A fingerprint of a builder's own program: all modules beside the given one, and those named.
+ * A fingerprint of a builder's own program: what `programFiles` finds.
  * @param module `import.meta.url` of the builder
- * @param others relative to it; modules of other folders that decide over the result
+ * @param others relative to it; what else decides over the result and is no module of this folder's
  */
 export async function builderFingerprint(module: string, others: string[] = []): Promise<string> {
-  const file = fileURLToPath(module);
-  const folder = dirname(file);
-  // a package holds the modules compiled
-  const extension = extname(file);
-  const own = (await readdir(folder)).filter(
-    (name) => name.endsWith(extension) && !name.endsWith(`.d${extension}`),
-  );
+  const folder = dirname(fileURLToPath(module));
   const hash = createHash("sha256");
-  for (const name of [...own.sort(), ...others.map((path) => path.replace(/\.ts$/, extension))]) {
-    const content = await readFile(join(folder, name));
-    hash.update(`${name} ${content.length}:`).update(content);
+  for (const path of await programFiles(module, others)) {
+    const content = await readFile(path);
+    hash.update(`${relative(folder, path)} ${content.length}:`).update(content);
   }
   return hash.digest("hex").slice(0, 16);
 }

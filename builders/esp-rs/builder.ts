@@ -75,15 +75,8 @@ export const espRsBuilder: FirmwareBuilder = {
   },
 };
 
-/** Files of other folders that decide over the result. */
-const SHARED = [
-  "bootloaders/Cargo.lock",
-  "../app-image.ts",
-  "../flasher-args.ts",
-  "../libraries.ts",
-  "../sbom.ts",
-  "../partitions/ota-layout.ts",
-];
+/** No module, and decides over the result: which bootloader. */
+const SHARED = ["bootloaders/Cargo.lock"];
 
 /** @param ours whether Edgeflock's own firmware is to be built, and not a user's */
 function refuseUnsuited(request: FirmwareRequest, ours: boolean): void {

@@ -66,7 +66,7 @@ export const esp32Builder: FirmwareBuilder = {
     return {
       ...common,
       identity: {
-        builder: `esp32 ${await builderFingerprint(import.meta.url, SHARED)}`,
+        builder: `esp32 ${await builderFingerprint(import.meta.url)}`,
         toolchain: `${pio.identity}; ${own.platform}`,
       },
       run: {
@@ -81,9 +81,6 @@ export const esp32Builder: FirmwareBuilder = {
     };
   },
 };
-
-/** Files of other folders that decide over the result. */
-const SHARED = ["../flasher-args.ts", "../libraries.ts", "../partitions/ota-layout.ts", "../sbom.ts"];
 
 function projectOf(request: FirmwareRequest) {
   return {

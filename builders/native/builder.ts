@@ -43,16 +43,6 @@ export const nativeBuilder: FirmwareBuilder = {
       sensors: request.sensors ?? [],
     });
     const firmware = await ownFirmware();
-    const shared = [
-      "../../toolchain/mbedtls.ts",
-      "../esp32/build-header.ts",
-      "../partitions/ota-layout.ts",
-      "../app-image.ts",
-      "../app-descriptor.ts",
-      "../chips.ts",
-      "../flasher-args.ts",
-      "../sbom.ts",
-    ];
     const common = {
       source: firmware.source,
       args: { version: version ?? firmware.version },
@@ -70,7 +60,7 @@ export const nativeBuilder: FirmwareBuilder = {
     return {
       ...common,
       identity: {
-        builder: `native ${await builderFingerprint(import.meta.url, shared)}`,
+        builder: `native ${await builderFingerprint(import.meta.url, SHARED)}`,
         toolchain: compiler.identity,
         library: `Mbed TLS ${MBEDTLS}`,
         host: `${process.platform} ${process.arch}`,
@@ -84,6 +74,9 @@ export const nativeBuilder: FirmwareBuilder = {
     };
   },
 };
+
+/** Outside of the builders, and decides over the result: how the library is compiled. */
+const SHARED = ["../../toolchain/mbedtls.ts"];
 
 function passedOn(): Record<string, string> {
   return Object.fromEntries(
