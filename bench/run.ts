@@ -17,6 +17,7 @@ interface Benchmark {
 const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
   broker: () => import("./broker.ts"),
   flash: () => import("./flash.ts"),
+  jobs: () => import("./jobs.ts"),
   nvs: () => import("./nvs.ts"),
   reconcile: () => import("./reconcile.ts"),
   scale: () => import("./scale.ts"),

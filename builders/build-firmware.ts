@@ -1,5 +1,6 @@
 // Builds a class's firmware, or finds that it was built already. Starts builders by an executor; touches the
 // cache folder.
+import { availableParallelism } from "node:os";
 import { VisibleError } from "../model/visible-error.ts";
 import { explainDiskError } from "../toolchain/cache-entry.ts";
 import { cacheFolder } from "../toolchain/cache-folder.ts";
@@ -17,6 +18,7 @@ import { interruptible } from "./interruption.ts";
 import { librariesOf } from "./libraries.ts";
 import { hashSourceTree } from "./source-tree.ts";
 import { type SourceVersion, sourceVersion } from "./source-version.ts";
+import { TurnQueue } from "./turn-queue.ts";
 import { WorkFolder } from "./work-folder.ts";
 
 export const DEFAULT_FLASH_SIZE = "4MB";
@@ -53,6 +55,9 @@ export async function planFirmware(
   const cached = (await readCache(content.hash, identityFor(request, options))) !== undefined;
   return { ...content, cached };
 }
+
+/** Builds on this machine: as many as pulumi itself would hand over, where it was told to hand over many. */
+const turns = new TurnQueue(4 * availableParallelism());
 
 interface Job {
   request: FirmwareRequest;
@@ -149,7 +154,9 @@ async function runBuild(job: Job, options: BuildOptions): Promise<BuiltFirmware>
         ...(container && { container }),
         ...(plan.git && { git: plan.git }),
       };
-      await executor.run({ ...run, name, work, masked, heard, ...what }, options);
+      const build = () => executor.run({ ...run, name, work, masked, heard, ...what }, options);
+      // Jobs have a limit of their own
+      await (executor.kind === "kubernetes-job" ? build() : turns.inTurn(0, options.signal, build));
     }
     // a Job that fetched the source itself has told what it names
     const libraries = await librariesOf(plan.source ?? work.source);

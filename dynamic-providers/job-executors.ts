@@ -1,17 +1,14 @@
 // The executor of Kubernetes Jobs for a stack's builders, as the stack is configured. Asks the API server.
 import type { ArtifactStore } from "../builders/contract.ts";
 import type { JobExecutors } from "../builders/executors/executor-for.ts";
-import type { JobQueue } from "../builders/kubernetes-job/queue.ts";
+import { jobLimit } from "../builders/kubernetes-job/limit.ts";
+import type { TurnQueue } from "../builders/turn-queue.ts";
 import { type KubernetesApi, KubernetesError } from "../kubernetes/api.ts";
-import { VisibleError } from "../model/visible-error.ts";
 import { EMBEDDED_NODE_LABEL } from "../toolchain/embedded-kubernetes/node/configuration.ts";
 import { type ClusterInputs, connectFor, stackConfig } from "./stack-connection.ts";
 
-/** Jobs of one `up` that run at the same time. */
-const DEFAULT_LIMIT = 4;
-
 /** One for all builds of this process. */
-let queue: JobQueue | undefined;
+let queue: TurnQueue | undefined;
 
 /**
  * @param inputs of the resource that wants something built: its cluster and namespace
@@ -25,8 +22,8 @@ export function jobExecutors(
     const api = await connectFor(inputs);
     // most fleets never need it
     const { KubernetesJobExecutor } = await import("../builders/kubernetes-job/executor.ts");
-    const { JobQueue } = await import("../builders/kubernetes-job/queue.ts");
-    queue ??= new JobQueue(jobLimit());
+    const { TurnQueue } = await import("../builders/turn-queue.ts");
+    queue ??= new TurnQueue(jobLimit(stackConfig("jobLimit")));
     const { namespace } = inputs;
     const stepsImage = stackConfig("jobSteps");
     const where = { ...(store && { store }), ...(await hostNetwork(api)) };
@@ -39,16 +36,6 @@ export function jobExecutors(
       ...where,
     });
   };
-}
-
-/** @throws VisibleError */
-function jobLimit(): number {
-  const text = stackConfig("jobLimit");
-  if (text === undefined) return DEFAULT_LIMIT;
-  if (/^[1-9][0-9]{0,3}$/.test(text)) return Number(text);
-  throw new VisibleError(
-    `edgeflock:jobLimit is ${JSON.stringify(text)}, not a number of Jobs from 1 to 9999`,
-  );
 }
 
 /** The embedded Kubernetes has no network of pods: they find the API server where this process does. */

@@ -7,10 +7,10 @@ import { buildConfigImages, type ConfigImageRequest } from "./build-images.ts";
 import type { ConfigBuilder } from "./builder.ts";
 import type { ConfigImage } from "./check-image.ts";
 
-/** Devices of one batch. */
-const MOST = 100;
-/** Milliseconds that the first one of a batch waits for others. */
-const GATHER = 50;
+/** Milliseconds: a batch is whole when no device came for `quiet`, or the first one has waited for `longest`. */
+const GATHER = { quiet: 50, longest: 250 };
+/** A Job takes seconds for itself, and the engine some to hand over many devices. */
+const GATHER_FOR_JOBS = { quiet: 500, longest: 5_000 };
 
 /** Where a device's image may be built as a Job: its namespace. */
 export interface ConfigBuildPlace {
@@ -24,7 +24,13 @@ interface Waiting {
   reject(reason: unknown): void;
 }
 
-const gathering = new Map<string, Waiting[]>();
+interface Batch {
+  waiting: Waiting[];
+  since: number;
+  whole: NodeJS.Timeout;
+}
+
+const gathering = new Map<string, Batch>();
 
 /** @throws VisibleError for a builder that fails, and for an image that is refused */
 export function queueConfigImage(
@@ -33,22 +39,20 @@ export function queueConfigImage(
   where: ConfigBuildPlace,
 ): Promise<ConfigImage> {
   const key = JSON.stringify([builder, where.namespace]);
-  return new Promise((resolve, reject) => {
-    const batch = gathering.get(key) ?? begin(key, builder, where.jobs);
-    batch.push({ request, resolve, reject });
-    if (batch.length === MOST) gathering.delete(key);
-  });
-}
-
-function begin(key: string, builder: ConfigBuilder, jobs: JobExecutors): Waiting[] {
-  const batch: Waiting[] = [];
-  gathering.set(key, batch);
-  setTimeout(() => {
-    // a full one has made room for the next already
-    if (gathering.get(key) === batch) gathering.delete(key);
-    void build(builder, batch, jobs);
-  }, GATHER);
-  return batch;
+  const { quiet, longest } = builder.run.job ? GATHER_FOR_JOBS : GATHER;
+  const now = Date.now();
+  const begun = gathering.get(key);
+  clearTimeout(begun?.whole);
+  const { waiting, since }: Omit<Batch, "whole"> = begun ?? { waiting: [], since: now };
+  const whole = setTimeout(
+    () => {
+      gathering.delete(key);
+      void build(builder, waiting, where.jobs);
+    },
+    Math.min(quiet, since + longest - now),
+  );
+  gathering.set(key, { waiting, since, whole });
+  return new Promise((resolve, reject) => void waiting.push({ request, resolve, reject }));
 }
 
 async function build(builder: ConfigBuilder, batch: readonly Waiting[], jobs: JobExecutors): Promise<void> {

@@ -1,11 +1,10 @@
 // Runs one builder for several work folders by whatever executor. Starts builders.
 import { availableParallelism } from "node:os";
 import type { BuildControl, Executor, ExecutorJob } from "../contract.ts";
+import { TurnQueue } from "../turn-queue.ts";
 
-/** How many builders of configuration images run on this machine at a time, over all batches of this process. */
-const AT_A_TIME = availableParallelism();
-let running = 0;
-const waiting: (() => void)[] = [];
+/** Builders of configuration images that run on this machine, over all batches of this process. */
+const turns = new TurnQueue(availableParallelism());
 
 /** A result for each job, in order. */
 export async function runAll(
@@ -14,18 +13,7 @@ export async function runAll(
   control: BuildControl,
 ): Promise<PromiseSettledResult<void>[]> {
   if (executor.runAll) return await executor.runAll(jobs, control);
-  return await Promise.allSettled(jobs.map((job) => inTurn(() => executor.run(job, control))));
-}
-
-async function inTurn(work: () => Promise<void>): Promise<void> {
-  if (running >= AT_A_TIME) await new Promise<void>((resolve) => waiting.push(resolve));
-  else running++;
-  try {
-    await work();
-  } finally {
-    // the place goes to the next one, or back
-    const next = waiting.shift();
-    if (next) next();
-    else running--;
-  }
+  return await Promise.allSettled(
+    jobs.map((job) => turns.inTurn(0, undefined, () => executor.run(job, control))),
+  );
 }

@@ -8,23 +8,24 @@ import { quiet } from "../../toolchain/progress.ts";
 import type { ArtifactStore, BuildControl, Executor, ExecutorJob, StoreUpload } from "../contract.ts";
 import { checkOutput } from "../executors/check-output.ts";
 import { flashSizeBytes } from "../flash-size.ts";
+import type { TurnQueue } from "../turn-queue.ts";
+import { batchesOf } from "./batches.ts";
 import type { JobPlacement, UploadGrant } from "./contract.ts";
 import { claimJob, type JobPlace, leaveJob, ownerOf, releaseJob, sweepSuspended } from "./job-objects.ts";
 import { firmwareJobName, jobObjectNames } from "./names.ts";
 import { type JobPlan, jobSeconds, planJob } from "./plan-job.ts";
 import { type ObjectsPlan, planObjects } from "./plan-objects.ts";
-import type { JobQueue } from "./queue.ts";
 import { takeUpload, writeOutputs } from "./take-output.ts";
 import { JobFailure, untilComplete } from "./until-complete.ts";
 import { newWaiter } from "./waiters.ts";
-import { inputSize, LARGEST_INPUT, readJobInput } from "./work-input.ts";
+import { readJobInput } from "./work-input.ts";
 
 export interface JobExecutorOptions {
   api: KubernetesApi;
   namespace: string;
   /** Of the steps before and after the builder, by digest: `edgeflock builder-image job-steps`. */
   stepsImage: string | undefined;
-  queue: JobQueue;
+  queue: TurnQueue;
   placement?: JobPlacement;
   /** Where results without secrets are sent, if it can let a pod write there; else they are kept in the cluster. */
   store?: Pick<ArtifactStore, "openUpload">;
@@ -42,10 +43,10 @@ interface Planned {
 
 /** Bytes of one object of an upload. */
 const PART = 900 * 1024;
-/** Devices of one Job. */
-const MOST_RUNS = 100;
 /** Devices of a batch that may fail before the rest is given up: each takes a Job more. */
 const MOST_FAILURES = 5;
+/** Seconds for which a Job's pod may wait for room in its namespace and still upload to S3. */
+const ROOM_PATIENCE = 24 * 3600;
 /** A Job that is gone before its end was taken away by somebody. */
 const MOST_ATTEMPTS = 3;
 
@@ -69,10 +70,11 @@ export class KubernetesJobExecutor implements Executor {
       });
   }
 
-  /** All in one Job, one after the other; what fails is left out, and the others run again without it. */
+  /** Many in one Job, one after the other; what fails is left out, and the others run again without it. */
   async runAll(jobs: readonly ExecutorJob[], control: BuildControl): Promise<PromiseSettledResult<void>[]> {
     const results = new Map<ExecutorJob, PromiseSettledResult<void>>();
-    await Promise.all((await batches(jobs)).map((batch) => this.#runBatch(batch, results, control)));
+    const batches = await batchesOf(jobs, this.#options.queue.free);
+    await Promise.all(batches.map((batch) => this.#runBatch(batch, results, control)));
     return jobs.map((job) => results.get(job)!);
   }
 
@@ -134,8 +136,10 @@ export class KubernetesJobExecutor implements Executor {
   ): Promise<boolean> {
     let keep = false;
     try {
-      const claim = await claimJob(place, planJob(plan.job), control.signal);
-      const objects = () => releaseJob(place, planObjects({ ...plan.objects, owner: ownerOf(claim.job) }));
+      const wait = { signal: control.signal, note: (text: string) => control.step.note(text) };
+      const claim = await claimJob(place, planJob(plan.job), wait);
+      const objects = () =>
+        releaseJob(place, planObjects({ ...plan.objects, owner: ownerOf(claim.job) }), wait);
       if (claim.prepare) await objects();
       const report = await untilComplete(place, { jobs, prepare: objects }, control, this.#options);
       if (!report) return false;
@@ -178,7 +182,10 @@ export class KubernetesJobExecutor implements Executor {
     const secret = jobs.some(({ masked }) => masked.length > 0);
     const seconds = jobSeconds(timeLimit, jobs.length);
     // a result with secrets in it is not for a store that everybody who fetches firmware reads
-    const upload = firmware && !secret ? await this.#options.store?.openUpload?.(name, seconds) : undefined;
+    const upload =
+      firmware && !secret
+        ? await this.#options.store?.openUpload?.(name, Math.min(seconds + ROOM_PATIENCE, 7 * 24 * 3600))
+        : undefined;
     const to: UploadGrant["to"] = upload
       ? { kind: "url", url: upload.url }
       : {
@@ -225,23 +232,6 @@ function apiPorts(own: string): number[] {
 function portOf(url: string): number {
   const { port, protocol } = new URL(url);
   return Number(port || (protocol === "http:" ? 80 : 443));
-}
-
-/** At most a hundred, and as many as their inputs fit into one Secret. */
-async function batches(jobs: readonly ExecutorJob[]): Promise<ExecutorJob[][]> {
-  const all: ExecutorJob[][] = [];
-  let room = 0;
-  for (const job of jobs) {
-    const size = (await inputSize(job.work)) + 200;
-    const last = all.at(-1);
-    if (last && last.length < MOST_RUNS && size <= room) last.push(job);
-    else {
-      all.push([job]);
-      room = LARGEST_INPUT * 0.9;
-    }
-    room -= size;
-  }
-  return all;
 }
 
 function titleOf(jobs: readonly ExecutorJob[]): string {

@@ -5,6 +5,7 @@ import { VisibleError } from "../../model/visible-error.ts";
 import { JOB_LABEL } from "./contract.ts";
 import { type JobObject, outcomeOf, type PodObject } from "./job-status.ts";
 import type { JobOwner } from "./plan-objects.ts";
+import { type QuotaWait, whenRoom } from "./quota.ts";
 import { othersWait, signOfLife } from "./waiters.ts";
 
 export interface JobPlace {
@@ -27,10 +28,11 @@ const MOST_TRIES = 200;
  * The Job of that name with this process among those that wait for it: somebody else's that runs, or one made now.
  * @param plan suspended
  */
-export async function claimJob(place: JobPlace, plan: KubernetesObject, signal: AbortSignal): Promise<Claim> {
+export async function claimJob(place: JobPlace, plan: KubernetesObject, wait: QuotaWait): Promise<Claim> {
+  const { signal } = wait;
   for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
     signal.throwIfAborted();
-    const claim = await tryClaim(place, plan);
+    const claim = await whenRoom(() => tryClaim(place, plan), wait);
     if (claim) return claim;
     await sleep(AGAIN_AFTER, undefined, { signal });
   }
@@ -111,20 +113,23 @@ async function create({ api, waiter }: JobPlace, plan: KubernetesObject): Promis
 
 /** Makes what the Job needs, and lets its pod start. Safe to do again. */
 export async function releaseJob(
-  { api, namespace, name }: JobPlace,
+  place: JobPlace,
   objects: readonly KubernetesObject[],
+  wait: QuotaWait,
 ): Promise<void> {
+  const { api } = place;
+  const waiting = { ...wait, meanwhile: () => renewWait(place) };
   await Promise.all(
     objects.map(async (object) => {
       try {
-        await api.create(object, { fieldManager: FIELD_MANAGER });
+        await whenRoom(() => api.create(object, { fieldManager: FIELD_MANAGER }), waiting);
       } catch (error) {
         if (!isStatus(error, 409)) throw error;
-        await replaceOfGoneJob(api, object);
+        await whenRoom(() => replaceOfGoneJob(api, object), waiting);
       }
     }),
   );
-  await patchJob({ api, namespace, name }, { spec: { suspend: false } });
+  await patchJob(place, { spec: { suspend: false } });
 }
 
 /** What an earlier Job of the name left is on its way out: it belongs to another UID. */
@@ -144,6 +149,14 @@ async function replaceOfGoneJob(api: KubernetesApi, object: KubernetesObject): P
 
 export async function renewWait(place: JobPlace): Promise<void> {
   await patchJob(place, { metadata: { annotations: signOfLife(place.waiter) } });
+}
+
+/** Gives it as many seconds from now on as it had from its start. */
+export async function postponeDeadline(place: JobPlace, job: JobObject, seconds: number): Promise<void> {
+  const started = Date.parse(job.status?.startTime ?? "");
+  if (Number.isNaN(started)) return;
+  const activeDeadlineSeconds = Math.ceil((Date.now() - started) / 1000) + seconds;
+  await patchJob(place, { spec: { activeDeadlineSeconds } });
 }
 
 /**

@@ -17,7 +17,7 @@ interface ContainerState {
 
 export interface JobObject extends KubernetesObject {
   spec: { suspend?: boolean };
-  status?: { conditions?: Condition[] };
+  status?: { conditions?: Condition[]; startTime?: string };
 }
 
 export interface PodObject extends KubernetesObject {

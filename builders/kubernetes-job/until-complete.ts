@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS } from "../executors/container.ts";
 import { Masking } from "../executors/masking.ts";
 import { OutputLines } from "../executors/output-lines.ts";
 import { CONTAINERS, type UploadReport } from "./contract.ts";
-import { getJob, type JobPlace, podsOf, renewWait } from "./job-objects.ts";
+import { getJob, type JobPlace, podsOf, postponeDeadline, renewWait } from "./job-objects.ts";
 import {
   cannotStart,
   containersOf,
@@ -24,7 +24,9 @@ import {
   type PodObject,
   runOf,
 } from "./job-status.ts";
+import { jobSeconds } from "./plan-job.ts";
 import { followLog } from "./pod-log.ts";
+import { type PodRefusal, podRefusal } from "./quota.ts";
 import { reportOf } from "./take-output.ts";
 import { othersWait, RENEW_EVERY } from "./waiters.ts";
 
@@ -54,8 +56,12 @@ export class JobFailure extends VisibleError {
 const LOOK_EVERY = 500;
 /** How long an API server may be away (ms). */
 const PATIENCE = 15 * 60_000;
-/** An image that is not there yet may come (ms). */
-const IMAGE_PATIENCE = 60_000;
+/** An image that is not there yet may come, and whoever refuses a pod may change its mind (ms). */
+const STUCK_PATIENCE = 60_000;
+/** Milliseconds. */
+const ASK_EVERY = 5_000;
+/** Kubelet itself looks once a second, and the pod of many runs is large. */
+const LOOK_EVERY_OF_MANY = 1_000;
 
 /**
  * @returns what was uploaded; undefined where the Job is gone
@@ -88,6 +94,8 @@ class Watch {
   #heardFrom = Date.now();
   #stuckSince: number | undefined;
   #lost = new Set<string>();
+  #refusal: PodRefusal | undefined;
+  #asked = Date.now();
 
   constructor(place: JobPlace, jobs: readonly ExecutorJob[], log: BuildLog, control: WaitControl) {
     this.#place = place;
@@ -109,10 +117,10 @@ class Watch {
         this.#tellLost(pods);
         const end = await this.#judge(job, pods);
         if (end) return end.report;
-        const held = hindrance(newestFirst(pods)[0]);
+        const held = hindrance(newestFirst(pods)[0]) ?? this.#refusal?.why;
         if (held) step.note(held);
       }
-      await sleep(LOOK_EVERY, undefined, { signal });
+      await sleep(this.#jobs.length > 1 ? LOOK_EVERY_OF_MANY : LOOK_EVERY, undefined, { signal });
     }
   }
 
@@ -129,7 +137,9 @@ class Watch {
       }
       const [job, pods] = await Promise.all([getJob(this.#place), podsOf(this.#place)]);
       this.#heardFrom = Date.now();
-      return job && job.metadata.deletionTimestamp === undefined ? { job, pods } : "gone";
+      if (!job || job.metadata.deletionTimestamp !== undefined) return "gone";
+      await this.#lookForRefusal(job, pods);
+      return { job, pods };
     } catch (error) {
       if (error instanceof KubernetesError && error.status === 404) return "gone";
       if (error instanceof KubernetesError && error.status < 500) throw error;
@@ -137,6 +147,16 @@ class Watch {
       this.#control.step.note("the API server does not answer; the Job goes on");
       return "away";
     }
+  }
+
+  /** A Job that has no pod says nothing of why; and its deadline is not for waiting in its namespace's queue. */
+  async #lookForRefusal(job: JobObject, pods: readonly PodObject[]): Promise<void> {
+    if (Date.now() - this.#asked < ASK_EVERY) return;
+    this.#asked = Date.now();
+    this.#refusal = await podRefusal(this.#place.api, job, pods);
+    const { timeLimit } = this.#jobs[0]!;
+    if (this.#refusal?.overQuota)
+      await postponeDeadline(this.#place, job, jobSeconds(timeLimit, this.#jobs.length));
   }
 
   /** A log that is followed goes on by itself; what ended before it was looked at is still there. */
@@ -205,7 +225,7 @@ class Watch {
   /** What Kubernetes would only find out later, or never. */
   #failsForSure(pods: readonly PodObject[]): Failure | undefined {
     const [pod] = newestFirst(pods);
-    if (!pod) return undefined;
+    if (!pod) return this.#stuck(this.#refusal?.overQuota === false ? this.#refusal.why : undefined);
     const { timeLimit } = this.#jobs[0]!;
     const run = overdue(pod, timeLimit);
     if (run !== undefined) {
@@ -219,12 +239,14 @@ class Watch {
     const memory = this.#jobs[0]!.container?.memory ?? DEFAULT_LIMITS.memory;
     const killed = containersOf(pod).some(({ state }) => state.terminated?.reason === "OOMKilled");
     if (killed) return explainFailure({ metadata: {} } as JobObject, [pod], memory);
-    this.#stuckSince = cannotStart(pod) ? (this.#stuckSince ?? Date.now()) : undefined;
-    if (this.#stuckSince === undefined || Date.now() - this.#stuckSince < IMAGE_PATIENCE) return undefined;
-    return {
-      how: `cannot start: ${hindrance(pod)}`,
-      hint: "can the node fetch the image from its registry by that digest?",
-    };
+    const hint = "can the node fetch the image from its registry by that digest?";
+    return this.#stuck(cannotStart(pod) ? hindrance(pod) : undefined, hint);
+  }
+
+  #stuck(why: string | undefined, hint?: string): Failure | undefined {
+    this.#stuckSince = why === undefined ? undefined : (this.#stuckSince ?? Date.now());
+    if (this.#stuckSince === undefined || Date.now() - this.#stuckSince < STUCK_PATIENCE) return undefined;
+    return { how: `cannot start: ${why}`, ...(hint !== undefined && { hint }) };
   }
 
   #failure(job: JobObject, pods: readonly PodObject[]): Failure {

@@ -7,6 +7,7 @@ import { isUpdate, isWhole } from "../../toolchain/pulumi-stack.ts";
 import type { StackRun } from "../../toolchain/quiet-pulumi.ts";
 import { clearOrphans } from "./clear-orphans.ts";
 import { declaredInCluster } from "./declared-in-cluster.ts";
+import { parallelForJobs } from "./parallel-jobs.ts";
 import { rootKeyFirst } from "./root-key-first.ts";
 import { beginUnsavedRun } from "./unsaved-run.ts";
 
@@ -27,10 +28,11 @@ export async function runUpdate(options: UpdateOptions): Promise<number> {
   const { projectFolder, args, run, stack } = options;
   const objects = await declaredInCluster(options);
   const devices = objects?.filter(({ kind }) => kind === "Device").length;
-  if ((await chooseCheckpoints({ ...options, devices })) === "each") return run({});
+  const parallel = await parallelForJobs({ ...options, objects });
+  if ((await chooseCheckpoints({ ...options, devices })) === "each") return run(parallel);
   if (isUpdate(args)) await rootKeyFirst(options);
   const unsaved = await beginUnsavedRun(projectFolder, stack);
-  const code = await run(SKIP_CHECKPOINTS);
+  const code = await run({ ...SKIP_CHECKPOINTS, ...parallel });
   if (code === PANICKED) return code;
   if (unsaved.wasKilled) {
     if (code !== 0 || !isWhole(args)) return code;

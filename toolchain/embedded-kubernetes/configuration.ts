@@ -18,6 +18,7 @@ export const CONTROLLERS = [
   "root-ca-certificate-publisher-controller",
   "clusterrole-aggregation-controller",
   "job-controller",
+  "resourcequota-controller",
   "ttl-after-finished-controller",
   "deployment-controller",
   "replicaset-controller",

@@ -9,8 +9,8 @@ import type { ExecutorJob, FirmwareRequest } from "../../../builders/contract.ts
 import { type GitSource, JOB_LABEL } from "../../../builders/kubernetes-job/contract.ts";
 import { type JobExecutorOptions, KubernetesJobExecutor } from "../../../builders/kubernetes-job/executor.ts";
 import { jobObjectNames } from "../../../builders/kubernetes-job/names.ts";
-import { JobQueue } from "../../../builders/kubernetes-job/queue.ts";
 import { S3Store } from "../../../builders/stores/s3.ts";
+import { TurnQueue } from "../../../builders/turn-queue.ts";
 import type { WorkFolder } from "../../../builders/work-folder.ts";
 import { KubernetesApi, KubernetesError, type KubernetesObject } from "../../../kubernetes/api.ts";
 import { loadConnection } from "../../../kubernetes/kubeconfig.ts";
@@ -45,7 +45,7 @@ describe.skipIf(!nodeIsPossible)("a builder as a Kubernetes Job", () => {
   function executor(options: Partial<JobExecutorOptions> = {}): KubernetesJobExecutor {
     const { hostname: apiHost, port: apiPort } = new URL(node.api.server);
     return new KubernetesJobExecutor({
-      ...{ api: node.api, namespace: NAMESPACE, stepsImage, queue: new JobQueue(2) },
+      ...{ api: node.api, namespace: NAMESPACE, stepsImage, queue: new TurnQueue(2) },
       hostNetwork: { apiHost, apiPort },
       ...options,
     });

@@ -1,4 +1,4 @@
-// Jobs of this process that wait for each other: at most so many at a time, those of higher priority first. Touches
+// Work of this process that waits for its turn: at most so much at a time, that of higher priority first. Touches
 // nothing.
 
 interface Waiting {
@@ -6,13 +6,18 @@ interface Waiting {
   enter(): void;
 }
 
-export class JobQueue {
+export class TurnQueue {
   readonly #limit: number;
   #running = 0;
   #waiting: Waiting[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
+  }
+
+  /** How many could begin now; one is counted where none could, for what comes next. */
+  get free(): number {
+    return Math.max(1, this.#limit - this.#running);
   }
 
   /** Runs `work` when it is its turn. An abort while it waits rejects. */

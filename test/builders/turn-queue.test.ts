@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { JobQueue } from "../../../builders/kubernetes-job/queue.ts";
+import { TurnQueue } from "../../builders/turn-queue.ts";
 
-describe("the queue of Jobs", () => {
+describe("work that waits for its turn", () => {
   it("runs a hundred, never more at a time than its limit, those of higher priority first", async () => {
-    const queue = new JobQueue(4);
+    const queue = new TurnQueue(4);
     const order: number[] = [];
     let running = 0;
     let most = 0;
@@ -23,7 +23,7 @@ describe("the queue of Jobs", () => {
   });
 
   it("goes on after one that failed, and without one that was cancelled while it waited", async () => {
-    const queue = new JobQueue(1);
+    const queue = new TurnQueue(1);
     const controller = new AbortController();
     const fails = queue.inTurn(0, undefined, async () => {
       await sleep(5);
