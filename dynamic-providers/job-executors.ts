@@ -3,7 +3,7 @@ import type { ArtifactStore } from "../builders/contract.ts";
 import type { JobExecutors } from "../builders/executors/executor-for.ts";
 import { jobLimit } from "../builders/kubernetes-job/limit.ts";
 import type { TurnQueue } from "../builders/turn-queue.ts";
-import { type KubernetesApi, KubernetesError } from "../kubernetes/api.ts";
+import type { KubernetesApi, KubernetesObject } from "../kubernetes/api.ts";
 import { EMBEDDED_NODE_LABEL } from "../toolchain/embedded-kubernetes/node/configuration.ts";
 import { type ClusterInputs, connectFor, stackConfig } from "./stack-connection.ts";
 
@@ -40,14 +40,9 @@ export function jobExecutors(
 
 /** The embedded Kubernetes has no network of pods: they find the API server where this process does. */
 async function hostNetwork(api: KubernetesApi) {
-  const embedded = await api
-    .listMetadata({ apiVersion: "v1", kind: "Node" }, { labelSelector: EMBEDDED_NODE_LABEL })
-    .catch((error: unknown) => {
-      // whoever may not see nodes works in a cluster that is no embedded one
-      if (error instanceof KubernetesError && error.status === 403) return [];
-      throw error;
-    });
-  if (embedded.length === 0) return {};
+  const address = { apiVersion: "v1", kind: "Namespace", metadata: { name: "kube-system" } };
+  const { metadata } = await api.get<KubernetesObject>(address);
+  if (metadata.labels?.[EMBEDDED_NODE_LABEL] === undefined) return {};
   const { hostname, port } = new URL(api.server);
   return { hostNetwork: { apiHost: hostname, apiPort: port } };
 }

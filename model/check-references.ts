@@ -36,7 +36,6 @@ function namespaceOf(declared: Declared, manifest: Manifest): string {
 
 function checkDuplicates(declared: Declared, problems: Problem[]): void {
   const names = new Map<string, Manifest>();
-  const namespaces = new Map<string, DevicesClusterManifest>();
   for (const manifest of declared.all()) {
     const id = `${manifest.kind} ${namespaceOf(declared, manifest)} ${manifest.metadata.name}`;
     const other = names.get(id);
@@ -47,12 +46,22 @@ function checkDuplicates(declared: Declared, problems: Problem[]): void {
     } else names.set(id, manifest);
   }
   for (const cluster of declared.clusters) {
-    const other = namespaces.get(cluster.spec.namespace);
-    if (other) {
-      const message = `${declared.describe(other)} has this namespace already; each DevicesCluster needs its own`;
-      problems.push(declared.problem(cluster, ["spec", "namespace"], message));
-    } else namespaces.set(cluster.spec.namespace, cluster);
+    const other = otherOfNamespace(declared, cluster);
+    if (!other) continue;
+    const message = `${declared.describe(other)} has this namespace already; each DevicesCluster needs its own`;
+    problems.push(declared.problem(cluster, ["spec", "namespace"], message));
   }
+}
+
+/** Each of them is told of, as nothing says which of them its members belong to. */
+function otherOfNamespace(
+  declared: Declared,
+  { metadata, spec }: DevicesClusterManifest,
+): DevicesClusterManifest | undefined {
+  // those of one name are one object that is there twice, which is told already
+  return declared.clusters.find(
+    (each) => each.spec.namespace === spec.namespace && each.metadata.name !== metadata.name,
+  );
 }
 
 function checkMembership(declared: Declared, problems: Problem[]): void {

@@ -22,6 +22,8 @@ export interface RightsInput {
   fleets: readonly KeptFleet[];
   /** Whether the fleets have `access.createsClusters`, which makes ClusterRoles. */
   createsClusters: boolean;
+  /** Whether builders run as Kubernetes Jobs. */
+  jobs: boolean;
 }
 
 export interface RightsObject {
@@ -33,7 +35,8 @@ export interface RightsObject {
 
 /** The ServiceAccount, and what is bound to it. */
 export function reconcilerRights(input: RightsInput): RightsObject[] {
-  const { namespace, fleets } = input;
+  const { namespace, fleets, jobs } = input;
+  const inFleet = [...clustersRules(), ...(jobs ? JOB_RULES : [])];
   const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: RECONCILER, namespace } };
   return [
     account,
@@ -41,7 +44,8 @@ export function reconcilerRights(input: RightsInput): RightsObject[] {
     ...bound(namespace, LEASE_RULES, namespace),
     ...bound(namespace, [EVENT_RULE], CLUSTER_EVENTS_NAMESPACE),
     // What `pulumi up` needs in a fleet's namespace, nowhere else. It makes the fleet's Roles, so it holds what they grant.
-    ...fleets.flatMap((fleet) => bound(namespace, clustersRules(), fleet.namespace)),
+    ...fleets.flatMap((fleet) => bound(namespace, inFleet, fleet.namespace)),
+    ...grantsOnly(namespace),
   ];
 }
 
@@ -54,6 +58,18 @@ const EVENT_RULE: PolicyRule = {
 /** A right to create cannot be limited to a name. */
 const LEASE_RULES: PolicyRule[] = [
   { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"] },
+];
+
+/** To run builders as Jobs, beside what it has already. Whoever makes Jobs runs whatever program they like there. */
+const JOB_RULES: PolicyRule[] = [
+  {
+    apiGroups: ["batch"],
+    resources: ["jobs"],
+    verbs: ["get", "list", "create", "update", "patch", "delete"],
+  },
+  { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
+  { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
+  { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["get", "create", "delete"] },
 ];
 
 /** Reads the four kinds everywhere, and writes their status. */
@@ -91,6 +107,54 @@ function creatorRules(fleets: readonly KeptFleet[]): PolicyRule[] {
       resourceNames: names,
     },
   ];
+}
+
+/**
+ * What the account has to hold because it grants it, and must never do itself: change what a person declared, or become
+ * another account. RBAC cannot tell holding from doing, so the API server is told by a policy.
+ */
+function grantsOnly(namespace: string): RightsObject[] {
+  const kinds = KINDS.map((kind) => KIND_FACTS[kind].plural);
+  const policy = {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicy",
+    metadata: { name: RECONCILER },
+    spec: {
+      failurePolicy: "Fail",
+      matchConstraints: {
+        resourceRules: [
+          matched(GROUP, kinds, ["CREATE", "UPDATE", "DELETE"]),
+          matched("", ["serviceaccounts/token"], ["CREATE"]),
+          matched("", ["secrets"], ["CREATE", "UPDATE"]),
+        ],
+      },
+      matchConditions: [
+        {
+          name: "reconciler",
+          expression: `request.userInfo.username == 'system:serviceaccount:${namespace}:${RECONCILER}'`,
+        },
+      ],
+      validations: [
+        {
+          expression:
+            "request.resource.resource == 'secrets' && object.type != 'kubernetes.io/service-account-token'",
+          message: "the reconciler holds this right to grant it to the fleet's roles, and may not use it",
+          reason: "Forbidden",
+        },
+      ],
+    },
+  };
+  const binding = {
+    apiVersion: policy.apiVersion,
+    kind: "ValidatingAdmissionPolicyBinding",
+    metadata: policy.metadata,
+    spec: { policyName: RECONCILER, validationActions: ["Deny"] },
+  };
+  return [policy, binding];
+}
+
+function matched(group: string, resources: string[], operations: string[]) {
+  return { apiGroups: [group], apiVersions: ["*"], resources, operations };
 }
 
 /** A Role of a namespace, or a ClusterRole where none is given, and its binding to the reconciler's account. */

@@ -82,7 +82,7 @@ function reconcileCommand(): Command {
     .option("--lease-seconds <seconds>", "how long the Lease of a replica that died holds", seconds, 15)
     .option("--port <number>", "port of /metrics, /healthz and /readyz; 0 takes any that is free", port, 9464)
     .option("--host <address>", "address that it listens on", "127.0.0.1")
-    .option("--identity <name>", "name of this replica in the Lease (default: host and process)")
+    .option("--identity <name>", "name of this replica in the Lease (default: one of its own)")
     .addHelpText(
       "after",
       `

@@ -10,7 +10,8 @@ import { projectFolder } from "../../toolchain/project-folder.ts";
 import { ownConfig, readStackConfig } from "../../toolchain/stack-file.ts";
 import { listStacks } from "../stack-fleet.ts";
 
-export interface PrintOptions extends Omit<DeploymentInput, "context" | "fleets" | "stack" | "dryRun"> {
+export interface PrintOptions
+  extends Omit<DeploymentInput, "context" | "fleets" | "stack" | "dryRun" | "jobs"> {
   stack?: string;
   fleet: readonly string[];
   dryRun?: true;
@@ -40,7 +41,9 @@ export async function printDeployment(options: PrintOptions): Promise<void> {
   if (wrong.length > 0) throw new VisibleError(wrong.join("\n"));
   const { dryRun = false, fleet, ...rest } = options;
   const fleets = fleet.map(keptFleet);
-  const objects = reconcilerObjects({ ...rest, stack, context: context!, dryRun, fleets });
+  // without the image of their steps no builder can run as a Job
+  const jobs = get("jobSteps") !== undefined;
+  const objects = reconcilerObjects({ ...rest, stack, context: context!, dryRun, fleets, jobs });
   process.stdout.write(
     objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })).join("---\n"),
   );

@@ -1,4 +1,5 @@
 // Starts the reconciler of a stack: tools, configuration, cluster, signals. Starts processes; writes below .edgeflock/.
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { clustersFromConfig, sourceFromConfig } from "../../kubernetes/declared.ts";
@@ -47,7 +48,8 @@ export async function runReconciler(options: ReconcileCommandOptions): Promise<v
     lease: {
       namespace: options.leaseNamespace ?? process.env.POD_NAMESPACE ?? (await defaultNamespace(target)),
       name: name.toLowerCase().replace(/[^a-z0-9-]+/g, "-"),
-      identity: options.identity ?? `${hostname()}_${process.pid}`,
+      // in two pods that share a node's network, host and process id are the same
+      identity: options.identity ?? `${hostname()}_${randomUUID()}`,
       leaseSeconds: options.leaseSeconds,
     },
     listen: { host: options.host, port: options.port },

@@ -15,7 +15,7 @@ import { RECONCILER } from "../../model/reconciler-rights.ts";
 import { reset, start } from "../../toolchain/embedded-kubernetes/cluster.ts";
 import { CHECKOUT, STACK, TestProject } from "./test-project.ts";
 
-const RECONCILER_NAMESPACE = "edgeflock-system";
+export const RECONCILER_NAMESPACE = "edgeflock-system";
 
 export type Document = { kind: Kind; metadata: { name: string } };
 
@@ -34,13 +34,16 @@ export class ReconciledFleet {
     this.namespace = project.id;
   }
 
-  static async create(): Promise<ReconciledFleet> {
+  /** @param config of the stack, besides what every such fleet has */
+  static async create(config: Record<string, string> = {}): Promise<ReconciledFleet> {
     const parent = join(CHECKOUT, ".edgeflock", "test-clusters");
     await mkdir(parent, { recursive: true });
     const cluster = await mkdtemp(join(parent, "r-"));
     const { kubeconfig } = await start(cluster);
     const fleet = new ReconciledFleet(await TestProject.create(undefined, kubeconfig), cluster);
-    await fleet.project.mustPulumi("config", "set", "edgeflock:source", "cluster");
+    for (const [key, value] of Object.entries({ ...config, "edgeflock:source": "cluster" })) {
+      await fleet.project.mustPulumi("config", "set", key, value);
+    }
     await fleet.#install();
     await fleet.#useAccount();
     return fleet;
@@ -150,7 +153,7 @@ export class ReconciledFleet {
 
   /** How many updates there were so far. */
   async updates(): Promise<number> {
-    const { stdout } = await this.project.mustPulumi("stack", "history", "--json");
+    const { stdout } = await this.project.mustPulumi("stack", "history", "--json", "--page-size", "1000");
     return (JSON.parse(stdout) as unknown[]).length;
   }
 

@@ -119,6 +119,31 @@ describe("a fleet that is declared in the cluster", () => {
     await fleet.ready("DevicesCluster", fleet.namespace);
   });
 
+  it("refuses two DevicesClusters of one namespace, at both, and changes nothing", async () => {
+    const [before, updates] = [await secretVersions(), await fleet.updates()];
+    const { namespace } = fleet;
+    await fleet.apply({ ...cluster(namespace), metadata: { name: "another" } });
+    for (const [name, other] of [
+      [namespace, "another"],
+      ["another", namespace],
+    ] as const) {
+      await fleet.until(`${name} is refused`, async () => {
+        return (await fleet.condition("DevicesCluster", name, "Validated")) === "False Refused";
+      });
+      const { status } = await fleet.object("DevicesCluster", name);
+      expect(status?.conditions?.[0]?.message).toBe(
+        `spec.namespace: DevicesCluster ${other} has this namespace already; each DevicesCluster needs its own`,
+      );
+      expect(await fleet.condition("DevicesCluster", name, "Ready")).toBe("False Refused");
+    }
+    expect(await fleet.condition("Device", "a", "Ready")).toBe("True Done");
+    expect(await secretVersions()).toEqual(before);
+    expect(await fleet.updates()).toBe(updates);
+    await fleet.kubectl("delete", "devicescluster", "another");
+    await fleet.ready("DevicesCluster", namespace);
+    expect(await secretVersions()).toEqual(before);
+  });
+
   it("says at the object that a secret of it has no value", async () => {
     await fleet.apply(group("barn", "barn", { secrets: { "wifi.password": { fromEnv: "BARN_PASSWORD" } } }));
     await fleet.until("the group is refused", async () => {
@@ -147,31 +172,6 @@ describe("a fleet that is declared in the cluster", () => {
     });
     await fleet.until("its user is gone", async () => !(await brokerUsers()).includes("e"));
     expect(await brokerUsers()).toContain("a");
-  });
-
-  it("may do nothing but its work", async () => {
-    const may = async (...args: string[]) => {
-      const { exitCode } = await fleet.project.kubectl("--kubeconfig", fleet.accountKubeconfig, ...args);
-      return exitCode === 0;
-    };
-    const own = ["-n", fleet.namespace];
-    expect(await may(...own, "get", "device", "a")).toBe(true);
-    expect(await may("delete", "devicescluster", "another", "--dry-run=server", "--ignore-not-found")).toBe(
-      false,
-    );
-    expect(
-      await may("-n", "default", "delete", "device", "a", "--dry-run=server", "--ignore-not-found"),
-    ).toBe(false);
-    expect(await may(...own, "get", "secret", "a-device")).toBe(true);
-    expect(await may("-n", "kube-system", "get", "secrets")).toBe(false);
-    expect(await may("get", "secrets", "--all-namespaces")).toBe(false);
-    expect(
-      await may("-n", "default", "create", "configmap", "x", "--from-literal=a=b", "--dry-run=server"),
-    ).toBe(false);
-    expect(
-      await may("create", "clusterrole", "x", "--verb=*", "--resource=secrets", "--dry-run=server"),
-    ).toBe(false);
-    expect(await may("delete", "crd", "devices.edgeflock.io", "--dry-run=server")).toBe(false);
   });
 
   it("is not deployed with what cannot work: all that is wrong is said at once", async () => {

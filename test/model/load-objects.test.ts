@@ -48,9 +48,11 @@ describe("objects of a cluster as what a stack declares", () => {
 
   it("name the other object where two are at odds", () => {
     const twice = [cluster("a"), cluster("b", { namespace: "a" })];
-    expect(problems(twice)[0]).toMatch(
-      /^DevicesCluster b spec\.namespace: DevicesCluster a has this namespace/,
-    );
+    const already = "has this namespace already; each DevicesCluster needs its own";
+    expect(problems(twice)).toEqual([
+      `DevicesCluster a spec.namespace: DevicesCluster b ${already}`,
+      `DevicesCluster b spec.namespace: DevicesCluster a ${already}`,
+    ]);
   });
 
   it("are refused where their DevicesCluster is gone: its site would be taken down", () => {

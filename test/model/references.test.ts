@@ -42,8 +42,14 @@ describe("membership", () => {
     expect(problemsOf(stack(CLUSTER.replace("mosquitto", "mosquito"), CLASS, device("a")))).toHaveLength(1);
   });
 
-  it("of two clusters to one namespace is refused", () => {
-    expect(problemsOf(stack(CLUSTER, CLUSTER.replace("name: greenhouse", "name: other")))).toEqual([
+  it("of two clusters to one namespace is refused, at both", () => {
+    const text = stack(CLUSTER, CLUSTER.replace("name: greenhouse", "name: other"));
+    const lines = text.split("\n");
+    const second = lines.indexOf("---") + 2;
+    expect(problemsOf(text)).toEqual([
+      expect.stringMatching(
+        new RegExp(`spec.namespace: DevicesCluster other \\(f.yaml:${second}\\) has this namespace already`),
+      ),
       expect.stringMatching(
         /spec.namespace: DevicesCluster greenhouse \(f.yaml:1\) has this namespace already/,
       ),

@@ -5,8 +5,11 @@ import type { NodePaths } from "./paths.ts";
 
 /** The node's name; also the address of its kubelet. */
 export const NODE_NAME = "127.0.0.1";
-/** Tells the node from one of a cluster of yours: its pods reach the API server over this machine's own network. */
-export const EMBEDDED_NODE_LABEL = "edgeflock.io/embedded";
+/**
+ * Of the namespace kube-system, which everybody who runs updates may read: pods here reach the API server over this
+ * machine's own network, other than those of a cluster of yours.
+ */
+export const EMBEDDED_NODE_LABEL = "edgeflock.io/embedded-node";
 export const PAUSE_IMAGE = "edgeflock.local/pause:1";
 /** Namespace of containerd in which Kubernetes looks for images. */
 export const CONTAINERD_NAMESPACE = "k8s.io";
@@ -50,7 +53,6 @@ export function initScript(
     `--kubeconfig=${node.kubeletKubeconfig}`,
     `--root-dir=${node.kubeletMount}`,
     `--hostname-override=${NODE_NAME}`,
-    `--node-labels=${EMBEDDED_NODE_LABEL}=true`,
   ];
   return `#!/bin/sh
 # Process 1 of the node's own process and mount namespaces. Where one of the two ends, the whole node does.

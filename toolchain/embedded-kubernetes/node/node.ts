@@ -19,6 +19,7 @@ import { type ClusterState, readState, writeState } from "../state.ts";
 import {
   cniConfigText,
   containerdConfigText,
+  EMBEDDED_NODE_LABEL,
   initScript,
   KERNEL_SETTINGS,
   kubeletConfigText,
@@ -77,6 +78,7 @@ export async function startNode(
       await loadPauseImage({ node, ctr: programs.ctr }, tools["edgeflock-pause"].path);
       step.note("kubelet");
       await until("kubelet", () => nodeIsReady(api), { paths, state, options });
+      await markAsEmbedded(api);
     });
   } catch (error) {
     await stopNode(paths);
@@ -115,6 +117,12 @@ async function nodeIsReady(api: KubernetesApi): Promise<boolean> {
 async function forgetNode(api: KubernetesApi): Promise<void> {
   const address = { apiVersion: "v1", kind: "Node", metadata: { name: NODE_NAME } };
   if (await api.getOrUndefined(address)) await api.delete(address);
+}
+
+async function markAsEmbedded(api: KubernetesApi): Promise<void> {
+  const path = await api.pathOf({ apiVersion: "v1", kind: "Namespace", metadata: { name: "kube-system" } });
+  const body = { metadata: { labels: { [EMBEDDED_NODE_LABEL]: "true" } } };
+  await api.request("PATCH", path, { body, contentType: "application/merge-patch+json" });
 }
 
 interface NodeObject {
