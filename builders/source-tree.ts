@@ -27,38 +27,56 @@ export interface SourceEntry {
 
 /**
  * Everything in the folder, sorted by path; folders themselves are left out.
+ * @param omitted names of files and folders that are no part of it, wherever they are
  * @throws VisibleError for links that lead out of the folder and for what is neither file nor folder
  */
-export async function listSourceTree(folder: string): Promise<SourceEntry[]> {
+export async function listSourceTree(
+  folder: string,
+  omitted: readonly string[] = [],
+): Promise<SourceEntry[]> {
   const info = await lstat(folder).catch(() => undefined);
   if (!info?.isDirectory()) {
     throw new VisibleError(`the source folder ${folder} ${info ? "is not a folder" : "does not exist"}`);
   }
   const entries: SourceEntry[] = [];
-  await walk(folder, "", entries);
+  await walk(folder, "", entries, new Set([...IGNORED, ...omitted]));
   return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-async function walk(root: string, at: string, entries: SourceEntry[]): Promise<void> {
-  for (const entry of await readdir(join(root, at), { withFileTypes: true })) {
-    if (IGNORED.has(entry.name)) continue;
-    const path = posix.join(at, entry.name);
-    if (entry.isDirectory()) await walk(root, path, entries);
-    else if (entry.isFile()) {
-      // of the mode only this bit means the same on every machine, as git holds too
-      const executable = ((await lstat(join(root, path))).mode & 0o111) !== 0;
-      entries.push({ path, executable });
-    } else if (entry.isSymbolicLink()) {
-      const link = (await readlink(join(root, path))).split(sep).join("/");
-      const target = posix.normalize(posix.join(posix.dirname(path), link));
-      if (posix.isAbsolute(link) || target === ".." || target.startsWith("../")) {
-        throw new VisibleError(`${join(root, path)} is a link that leads out of the source folder`);
-      }
-      entries.push({ path, executable: false, link });
-    } else {
-      throw new VisibleError(`${join(root, path)} is neither a file nor a folder nor a link`);
-    }
+async function walk(
+  root: string,
+  at: string,
+  entries: SourceEntry[],
+  omitted: ReadonlySet<string>,
+): Promise<void> {
+  for (const { name } of await readdir(join(root, at), { withFileTypes: true })) {
+    if (omitted.has(name)) continue;
+    const path = posix.join(at, name);
+    const entry = await sourceEntry(root, path);
+    if (entry) entries.push(entry);
+    else await walk(root, path, entries, omitted);
   }
+}
+
+/**
+ * @param path relative, with "/"
+ * @returns undefined for a folder
+ * @throws VisibleError for a link that leads out of the root, and for what is neither file nor folder
+ */
+export async function sourceEntry(root: string, path: string): Promise<SourceEntry | undefined> {
+  const info = await lstat(join(root, path));
+  if (info.isDirectory()) return undefined;
+  // of the mode only this bit means the same on every machine, as git holds too
+  if (info.isFile()) return { path, executable: (info.mode & 0o111) !== 0 };
+  if (!info.isSymbolicLink()) {
+    throw new VisibleError(`${join(root, path)} is neither a file nor a folder nor a link`);
+  }
+  const link = (await readlink(join(root, path))).split(sep).join("/");
+  const target = posix.normalize(posix.join(posix.dirname(path), link));
+  if (posix.isAbsolute(link) || target === ".." || target.startsWith("../")) {
+    throw new VisibleError(`${join(root, path)} is a link that leads out of the source folder`);
+  }
+  return { path, executable: false, link };
 }
 
 /** SHA-256 over paths, executable bits, links and contents, in hexadecimal digits. */

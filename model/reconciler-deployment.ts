@@ -3,7 +3,7 @@ import { MANAGED_BY, MANAGED_BY_LABEL } from "./names.ts";
 import { RECONCILER, type RightsInput, type RightsObject, reconcilerRights } from "./reconciler-rights.ts";
 
 export interface DeploymentInput extends RightsInput {
-  /** With the project, Edgeflock, pulumi and its plugins. */
+  /** That `edgeflock reconcile image` made. */
   image: string;
   /** Where the image has the project. */
   projectPath: string;
@@ -108,7 +108,7 @@ function container({ image, projectPath, stack, backend, dryRun }: DeploymentInp
     name: "reconciler",
     image,
     workingDir: projectPath,
-    command: ["npx", "--no", "edgeflock", "reconcile"],
+    command: ["edgeflock", "reconcile"],
     args: [
       ...["--stack", stack, "--host", "0.0.0.0", "--port", String(METRICS_PORT)],
       ...(dryRun ? ["--dry-run"] : []),

@@ -17,11 +17,25 @@ export interface ContainerEngine {
 /** Names or paths; the first that works is taken. Set by those who have both. */
 const CHOICE = "EDGEFLOCK_CONTAINER_ENGINE";
 
+/** What one is needed for, and what else would do. */
+interface Need {
+  what: string;
+  otherwise: string;
+}
+
+const BUILDS: Need = {
+  what: "the class's firmware is built in a container",
+  otherwise: ', or let the class build with "executor: process"',
+};
+/** To make an image there is no other way. */
+export const MAKES_IMAGE: Need = { what: "an image is made by podman or docker", otherwise: "" };
+
 /**
  * @throws VisibleError that says what is there and why it does not do, and how to get one
  */
 export async function findContainerEngine(
   environment: NodeJS.ProcessEnv = process.env,
+  { what, otherwise }: Need = BUILDS,
 ): Promise<ContainerEngine> {
   const chosen = environment[CHOICE];
   const names = chosen ? [chosen] : ["podman", "docker"];
@@ -36,10 +50,10 @@ export async function findContainerEngine(
   }
   throw new VisibleError(
     reasons.length === 0
-      ? `the class's firmware is built in a container, and there is no ${names.join(" or ")} on PATH`
-      : `the class's firmware is built in a container, but containers cannot be run here:${reasons.join("")}`,
+      ? `${what}, and there is no ${names.join(" or ")} on PATH`
+      : `${what}, but containers cannot be run here:${reasons.join("")}`,
     {
-      hint: 'install podman (on Debian and Ubuntu "apt install podman") or docker, or let the class build with "executor: process"',
+      hint: `install podman (on Debian and Ubuntu "apt install podman") or docker${otherwise}`,
     },
   );
 }

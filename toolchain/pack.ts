@@ -20,7 +20,7 @@ const original = join(project, ".edgeflock", "package.json.original");
 const dist = join(project, "dist");
 
 /** Folders with files beside the TypeScript that the code reads at run time: shell, C++, go.mod, requirements, YAML. */
-const WITH_ASSETS = ["builders", "flash", "policy-pack", "toolchain"];
+const WITH_ASSETS = ["builders", "cli", "flash", "policy-pack", "toolchain"];
 
 function before(): void {
   after();

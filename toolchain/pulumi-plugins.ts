@@ -8,6 +8,7 @@ import { cacheFolder } from "./cache-folder.ts";
 import { checkServed } from "./download.ts";
 import { thisPlatform } from "./official-files.ts";
 import { findOnPath } from "./path-lookup.ts";
+import { preparedTools } from "./prepared-tools.ts";
 import { quiet } from "./progress.ts";
 import { downloadAddress, Unreachable } from "./reachable.ts";
 import { CommandError, lastLines, runCommand } from "./run-command.ts";
@@ -51,6 +52,8 @@ export async function choosePlugins(
   pulumi: Tool,
   options: ToolOptions & { install?: boolean } = {},
 ): Promise<PluginChoice[]> {
+  const prepared = preparedTools();
+  if (prepared) return prepared.plugins.map((each) => (each.source === "stand-in" ? standIn(each) : each));
   const mode = standInMode();
   const choices: PluginChoice[] = [];
   for (const plugin of WANTED) {
@@ -71,7 +74,8 @@ const WANTED: WantedPlugin[] = [
   ),
 ];
 
-function standIn(plugin: WantedPlugin): PluginChoice {
+function standIn({ kind, name, version }: WantedPlugin): PluginChoice {
+  const plugin = { kind, name, version };
   return { ...plugin, source: "stand-in", path: toolchainFile("stand-ins", "bin", programName(plugin)) };
 }
 

@@ -3,12 +3,14 @@ import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as tar from "tar";
+import { VisibleError } from "../model/visible-error.ts";
 import { cacheEntry, contentKey } from "./cache-entry.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { checkServed, DownloadFailed, download, NotAsPublished } from "./download.ts";
 import { goBuild } from "./go.ts";
 import { type OfficialTool, officialTool, thisPlatform } from "./official-files.ts";
 import { findOnPath } from "./path-lookup.ts";
+import { preparedTools, TOOLS_VARIABLE } from "./prepared-tools.ts";
 import { type Progress, quiet } from "./progress.ts";
 import { esptoolOnPath, pythonEnvironment, pythonEnvironmentIfThere } from "./python.ts";
 import { Unreachable } from "./reachable.ts";
@@ -50,6 +52,8 @@ export async function ensureTools<N extends ToolName>(
   names: readonly N[],
   options: ToolOptions = {},
 ): Promise<Record<N, Tool>> {
+  const prepared = preparedTools();
+  if (prepared) return allOf(names, prepared.tools);
   const tools: Partial<Record<ToolName, Tool>> = {};
   const missing: GoToolName[] = [];
   for (const name of names as readonly ToolName[]) {
@@ -68,8 +72,22 @@ export async function ensureTools<N extends ToolName>(
   return tools as Record<N, Tool>;
 }
 
+function allOf<N extends ToolName>(names: readonly N[], tools: readonly Tool[]): Record<N, Tool> {
+  const found = names.map((name) => [name, tools.find((tool) => tool.name === name)] as const);
+  const missing = found.filter(([, tool]) => tool === undefined).map(([name]) => name);
+  if (missing.length === 0) return Object.fromEntries(found) as Record<N, Tool>;
+  throw new VisibleError(
+    `There is no ${missing.join(", ")} among the tools in ${process.env[TOOLS_VARIABLE]}.`,
+    {
+      hint: `Unset ${TOOLS_VARIABLE} to have them looked for elsewhere.`,
+    },
+  );
+}
+
 /** The tool if it is there: on PATH in a fitting version, or in the cache. Builds and downloads nothing. */
 export async function findTool(name: ToolName): Promise<Tool | undefined> {
+  const prepared = preparedTools();
+  if (prepared) return prepared.tools.find((tool) => tool.name === name);
   if (name === "esptool") return findEsptool();
   return (await findPreferred(name)) ?? (await builtTool(name));
 }

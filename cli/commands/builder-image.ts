@@ -25,11 +25,11 @@ Example:
   edgeflock builder-image esp32 --tag localhost/edgeflock-esp32`,
     )
     .action(async (builder: ImageName, options: Options) => {
-      const { buildBuilderImage } = await import("../../builders/images/builder-image.ts");
-      const { findContainerEngine } = await import("../../toolchain/container-engine.ts");
+      const { buildBuilderImage } = await import("../../builders/images/build-image.ts");
+      const { findContainerEngine, MAKES_IMAGE } = await import("../../toolchain/container-engine.ts");
       const { interruptible } = await import("../../builders/interruption.ts");
       const { stderrProgress } = await import("../../toolchain/progress.ts");
-      const engine = await findContainerEngine();
+      const engine = await findContainerEngine(process.env, MAKES_IMAGE);
       const image = await interruptible(undefined, (signal) =>
         stderrProgress().step(`Making the image of the builder "${builder}"`, (step) =>
           buildBuilderImage(builder, {

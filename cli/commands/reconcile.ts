@@ -14,7 +14,29 @@ export interface ReconcileCommandOptions {
 }
 
 export function command(): Command {
-  return reconcileCommand().addCommand(deploymentCommand());
+  return reconcileCommand().addCommand(imageCommand()).addCommand(deploymentCommand());
+}
+
+function imageCommand(): Command {
+  return new Command("image")
+    .description("Make the container image of this project's reconciler, for the Deployment.")
+    .option("--base <image>", "image to start from (default: Debian), with what your builders need")
+    .option("--tag <name>", "name to give it as well, such as registry.example/fleet")
+    .option("--json", "print { image } as JSON")
+    .addHelpText(
+      "after",
+      `
+It holds the project as git would give it, its node_modules without devDependencies, this Node, and pulumi with the
+plugins in use here. Prints its id; push it, and name it by the digest that the registry gives:
+
+  npx edgeflock reconcile image --tag registry.example/fleet
+  podman push registry.example/fleet`,
+    )
+    .action(async ({ json, ...options }: { base?: string; tag?: string; json?: true }) => {
+      const { makeReconcilerImage } = await import("../reconcile/image/make-image.ts");
+      const image = await makeReconcilerImage(options);
+      console.log(json ? JSON.stringify({ image }) : image);
+    });
 }
 
 interface DeploymentCommandOptions {
@@ -32,7 +54,7 @@ interface DeploymentCommandOptions {
 function deploymentCommand(): Command {
   return new Command("deployment")
     .description("Print the objects that run the reconciler in the cluster: for kubectl apply.")
-    .requiredOption("--image <name@digest>", "image with the project, edgeflock, pulumi and its plugins")
+    .requiredOption("--image <name@digest>", "the project's image, that `edgeflock reconcile image` makes")
     .requiredOption("--backend <url>", "where the stack's state is, such as s3://bucket")
     .requiredOption(
       "--fleet <cluster[=namespace]>",

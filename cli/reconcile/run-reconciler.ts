@@ -18,7 +18,7 @@ export async function runReconciler(options: ReconcileCommandOptions): Promise<v
   const progress = stderrProgress();
   const { environment, tools } = await prepareEnvironment({
     projectFolder: project,
-    tools: ["pulumi", "kubectl"],
+    tools: ["pulumi"],
     progress,
   });
   const where = { project, pulumi: tools.pulumi!.path, environment };

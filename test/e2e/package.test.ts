@@ -1,9 +1,10 @@
-import { cp, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { connect, type KubernetesApi } from "../../kubernetes/api.ts";
 import { toolEnvironment } from "../../toolchain/environment.ts";
+import { installEdgeflock } from "./installed-project.ts";
 import { CHECKOUT } from "./test-project.ts";
 
 // Somebody else's project: the packed tarball, installed by npm outside the checkout's own sources.
@@ -25,16 +26,6 @@ describe("the packed package in an empty project", () => {
       throw new Error(`${command} ${args.join(" ")}: exit ${ran.exitCode}\n${ran.stdout}\n${ran.stderr}`);
     return ran.stdout;
   };
-
-  /** While it packs, npm has package.json name the compiled files: other tests run from the checkout meanwhile. */
-  async function copyOfCheckout(): Promise<string> {
-    const copy = join(folder, "checkout");
-    const left = new Set([".edgeflock", ".git", "dist", "node_modules"]);
-    for (const name of (await readdir(CHECKOUT)).filter((each) => !left.has(each)))
-      await cp(join(CHECKOUT, name), join(copy, name), { recursive: true });
-    await symlink(join(CHECKOUT, "node_modules"), join(copy, "node_modules"));
-    return copy;
-  }
 
   const program = `import { Device, DeviceClass, DeviceGroup, DevicesCluster } from "edgeflock";
 import * as pulumi from "@pulumi/pulumi";
@@ -58,15 +49,7 @@ export const script = node.flashScript;
       ignoreUserBackend: true,
     });
     api = await connect({ kubeconfig });
-    await execa("npm", ["pack", "--pack-destination", folder], { cwd: await copyOfCheckout() });
-    const tarball = (await readdir(folder)).find((name) => name.endsWith(".tgz"))!;
-    const project = {
-      name: "theirs",
-      private: true,
-      type: "module",
-      dependencies: { edgeflock: `file:./${tarball}` },
-    };
-    await writeFile(join(folder, "package.json"), JSON.stringify(project));
+    await installEdgeflock(folder, env);
     await writeFile(join(folder, "index.ts"), program);
     await writeFile(
       join(folder, "Pulumi.yaml"),
@@ -76,7 +59,6 @@ export const script = node.flashScript;
         runtime: { name: "nodejs", options: { typescript: false } },
       }),
     );
-    await run("npm", "install", "--no-audit", "--no-fund", "--prefer-offline");
     await run("pulumi", "stack", "init", "dev", "--non-interactive");
     await run("pulumi", "config", "set", "edgeflock:kubeconfig", kubeconfig);
     await run("pulumi", "config", "set", "edgeflock:kubeContext", api.contextName);

@@ -1,6 +1,5 @@
-// The images of builders, made from their Containerfiles and run by the container executor. Needs podman and
-// debootstrap, as root: images cannot be pulled everywhere, so the base is made of Debian's packages.
-import { execFileSync, spawnSync } from "node:child_process";
+// The images of builders, made from their Containerfiles and run by the container executor.
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,56 +10,31 @@ import { unpackArchive } from "../../../builders/artifact-archive.ts";
 import { buildFirmware } from "../../../builders/build-firmware.ts";
 import { splitSecrets } from "../../../builders/config/contract.ts";
 import { ContainerExecutor } from "../../../builders/executors/container.ts";
-import { buildBuilderImage } from "../../../builders/images/builder-image.ts";
+import { buildBuilderImage } from "../../../builders/images/build-image.ts";
 import { hostExecutable } from "../../../builders/native/host-executable.ts";
 import { decodeNvs } from "../../../builders/nvs/decode.ts";
 import { generateNvs } from "../../../builders/nvs/generate.ts";
 import { SBOM } from "../../../builders/sbom.ts";
 import { WorkFolder } from "../../../builders/work-folder.ts";
 import type { VisibleError } from "../../../model/visible-error.ts";
-import { findContainerEngine } from "../../../toolchain/container-engine.ts";
 import { PLATFORMIO } from "../../../toolchain/versions.ts";
 import { cluster, device, deviceClass } from "../manifests.ts";
 import { TestProject } from "../test-project.ts";
+import { baseEngine, debianBase, removeImages } from "./support/debian-base.ts";
 
-const engine = await findContainerEngine().catch(() => undefined);
-const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
-const able = engine?.kind === "podman" && process.getuid?.() === 0 && has("debootstrap") && has("apt-get");
+const engine = baseEngine;
 const made: string[] = [];
 let base = "";
+let baseImage: AsyncDisposable | undefined;
 
-/** Debian with a compiler and Python, so that no image's build needs its mirror; from the mirror that this machine uses. EDGEFLOCK_TEST_BASE names one that is there. */
-async function makeBase(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "edgeflock-base-"));
-  const words = ["indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"];
-  const targets = execFileSync("apt-get", words, { encoding: "utf8" }).trim().split("\n");
-  const [mirror, release] = targets
-    .map((line) => line.split(" "))
-    .find(([, name]) => /^[a-z]+$/.test(name ?? ""))!;
-  try {
-    const root = join(folder, "root");
-    const packages = "--include=g++,libstdc++6,python3,python3-venv,git";
-    const arguments_ = ["--variant=minbase", packages, release!, root, mirror!];
-    execFileSync("debootstrap", arguments_, { stdio: "ignore" });
-    execFileSync("tar", ["--create", "--file", join(folder, "base.tar"), "--directory", root, "."]);
-    const id = execFileSync(engine!.command, ["import", "--quiet", join(folder, "base.tar")], {
-      encoding: "utf8",
-    });
-    return id.trim().split("\n").at(-1)!;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-describe.skipIf(!able)("an image of a builder", () => {
+describe.skipIf(!engine)("an image of a builder", () => {
   beforeAll(async () => {
-    base = process.env.EDGEFLOCK_TEST_BASE ?? "";
-    if (base !== "") return;
-    base = await makeBase();
-    made.push(base);
+    const debian = await debianBase(["g++", "libstdc++6", "python3", "python3-venv", "git"]);
+    [base, baseImage] = [debian.image, debian];
   }, 1_200_000);
-  afterAll(() => {
-    for (const image of made.toReversed()) spawnSync(engine!.command, ["rmi", "--force", image]);
+  afterAll(async () => {
+    removeImages(made);
+    await baseImage?.[Symbol.asyncDispose]();
   });
 
   it("nvs makes the same configuration image as the provider of devices does", async () => {

@@ -1,4 +1,4 @@
-// Makes the image of a builder from its Containerfile. Writes a temporary folder; starts podman or docker.
+// Makes images from Containerfiles of ours. Writes a temporary folder; starts podman or docker.
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,10 +20,21 @@ export interface ImageOptions {
 }
 
 /** @returns the id of the image, `sha256:…` */
-export async function buildBuilderImage(name: ImageName, options: ImageOptions): Promise<string> {
+export function buildBuilderImage(name: ImageName, options: ImageOptions): Promise<string> {
+  return buildImage((folder) => assembleContext(name, folder, options), options);
+}
+
+/**
+ * @param assemble leaves `Containerfile` and `context/` in the folder it is given
+ * @returns the id of the image, `sha256:…`
+ */
+export async function buildImage(
+  assemble: (folder: string) => Promise<void>,
+  options: ImageOptions,
+): Promise<string> {
   if (process.platform !== "linux") {
     throw new VisibleError(
-      "images of builders can be made on Linux only: they hold the Node that runs this",
+      "Edgeflock's images can be made on Linux only: they hold the Node that runs this",
       {
         hint: "make it on a Linux machine or in CI, push it to a registry, and name it by its digest",
       },
@@ -31,7 +42,7 @@ export async function buildBuilderImage(name: ImageName, options: ImageOptions):
   }
   const folder = await mkdtemp(join(tmpdir(), "edgeflock-image-"));
   try {
-    await assembleContext(name, folder, options);
+    await assemble(folder);
     const idFile = join(folder, "image-id");
     const { engine, base, args = {}, tag } = options;
     const values = { ...(base !== undefined && { BASE: base }), ...args };
