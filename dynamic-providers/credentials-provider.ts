@@ -6,6 +6,7 @@ import type { KubernetesApi, KubernetesObject } from "../kubernetes/api.ts";
 import { applyOwned, deleteOwned, OWNER_ANNOTATION, type Owned } from "../kubernetes/owned-object.ts";
 import { type CredentialLedger, updateLedger } from "../model/credential-ledger.ts";
 import {
+  groupRecords,
   LEDGER_CONFIG_MAP,
   type LedgerGroups,
   ledgerData,
@@ -49,8 +50,9 @@ export interface CredentialsOutputs extends ClusterInputs {
   /** Digest of what we own in each ConfigMap, by its name. */
   written: Record<string, string>;
   auth: MqttAuth;
-  /** The retired names once more, in case the ConfigMap is deleted. */
+  /** The retired names once more, and who has which generation, in case the ConfigMap is deleted. */
   remembered: Record<string, number>;
+  held?: LedgerGroups;
   /** Set by a refresh that found the ConfigMap changed. */
   drift?: string;
 }
@@ -79,7 +81,7 @@ async function create(inputs: CredentialsInputs) {
 }
 
 async function update(_id: string, olds: CredentialsOutputs, news: CredentialsInputs) {
-  return { outs: await write(news, [withRetired(olds.remembered)], [olds.owner]) };
+  return { outs: await write(news, [rememberedIn(olds)], [olds.owner]) };
 }
 
 async function read(id: string, props: CredentialsOutputs) {
@@ -137,6 +139,7 @@ async function write(
     written,
     auth: inputs.auth,
     remembered: retiredRecord(ledger.retired),
+    held: groupRecords(ledger.devices),
   };
 }
 
@@ -168,6 +171,10 @@ async function liveLedger(api: KubernetesApi, namespace: string): Promise<Creden
 
 function withRetired(retired: Record<string, number>): CredentialLedger {
   return { devices: new Map(), retired: new Map(Object.entries(retired)) };
+}
+
+function rememberedIn({ remembered, held }: CredentialsOutputs): CredentialLedger {
+  return { ...withRetired(remembered), devices: ungroupRecords(held ?? {}) };
 }
 
 /** The broker waits for this resource, so it was not told of them. */

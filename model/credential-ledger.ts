@@ -83,7 +83,7 @@ export function hasOlderGenerations(ledger: CredentialLedger): boolean {
 
 export interface LedgerUpdate {
   ledger: CredentialLedger;
-  /** Devices that were given a generation which is known to be retired: of a ledger that had been lost. */
+  /** Devices that were given, or left, a generation which is known to be retired: of a ledger that had been lost. */
   revived: string[];
 }
 
@@ -106,10 +106,23 @@ export function updateLedger(
   const devices = new Map<string, CredentialRecord>();
   const revived: string[] = [];
   for (const [key, record] of wanted) {
-    if (record.generation <= (retired.get(key) ?? 0)) revived.push(key);
-    else devices.set(key, record);
+    if (record.generation <= (retired.get(key) ?? 0)) {
+      revived.push(key);
+      continue;
+    }
+    const oldest = Math.max(
+      record.oldest,
+      ...known.map((ledger) => endedBefore(ledger.devices.get(key), record)),
+    );
+    if (oldest > record.oldest) revived.push(key);
+    devices.set(key, oldest > record.oldest ? { ...record, oldest } : record);
   }
   return { ledger: { devices, retired }, revived };
+}
+
+/** The first generation that was not ended, as far as one memory knows: what is older is taken no longer. */
+function endedBefore(before: CredentialRecord | undefined, now: CredentialRecord): number {
+  return before !== undefined && before.oldest <= now.generation ? before.oldest : 0;
 }
 
 function wentDown(key: string, declared: number, before: number): VisibleError {

@@ -31,37 +31,40 @@ function groupLabel({ generation, oldest, declared, issued }: CredentialRecord):
   return `generation ${generation}${from} of ${issued}, declared ${declared}`;
 }
 
+function readGroupLabel(label: string): CredentialRecord | undefined {
+  const [, generation, , oldest, issued = "", declared] = GROUP.exec(label) ?? [];
+  if (generation === undefined || !isDay(issued)) return undefined;
+  return {
+    generation: Number(generation),
+    oldest: Number(oldest ?? generation),
+    declared: Number(declared),
+    issued,
+  };
+}
+
 /** @throws Error for a label that this page did not write */
 export function ungroupRecords(groups: LedgerGroups): Map<string, CredentialRecord> {
   const devices = new Map<string, CredentialRecord>();
   for (const [label, names] of Object.entries(groups)) {
-    const [, generation, , oldest, issued = "", declared] = GROUP.exec(label) ?? [];
-    if (generation === undefined || !isDay(issued) || !Array.isArray(names)) throw unreadable();
-    const record = {
-      generation: Number(generation),
-      oldest: Number(oldest ?? generation),
-      declared: Number(declared),
-      issued,
-    };
+    const record = readGroupLabel(label);
+    if (record === undefined || !Array.isArray(names)) throw unreadable();
     for (const name of names) devices.set(String(name), record);
   }
   return devices;
 }
 
 /** What one device's Secret holds: it tells which board has what, and takes the ledger's place should that be lost. */
-export function deviceRecordText(key: string, { generation, declared, issued }: CredentialRecord): string {
-  return `${key}: generation ${generation} of ${issued}, declared ${declared}`;
+export function deviceRecordText(key: string, record: CredentialRecord): string {
+  return `${key}: ${groupLabel(record)}`;
 }
 
-/** Undefined for another text. Which older generations the broker takes is not in it: the one before is assumed. */
+/** Undefined for another text. */
 export function readDeviceRecord(
   text: string | undefined,
 ): { key: string; record: CredentialRecord } | undefined {
   const [, key, label] = /^([a-z0-9-]+(?:\/[a-z0-9-]+)?): (.+)$/.exec(text ?? "") ?? [];
-  const [, generation, , , issued = "", declared] = GROUP.exec(label ?? "") ?? [];
-  if (key === undefined || generation === undefined || !isDay(issued)) return undefined;
-  const oldest = Math.max(1, Number(generation) - 1);
-  return { key, record: { generation: Number(generation), oldest, declared: Number(declared), issued } };
+  const record = readGroupLabel(label ?? "");
+  return key === undefined || record === undefined ? undefined : { key, record };
 }
 
 /** The ConfigMap's data. */

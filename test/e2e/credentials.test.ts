@@ -323,13 +323,16 @@ describe.skipIf(!there)("the life of a device's credentials at a real Mosquitto"
     );
     await reload();
     expect(await lets(brokers.password, known["d again"]!)).toBe(false);
+    expect(await lets(brokers.password, known.a!)).toBe(false);
     await project.up();
     await reload();
     const after = await login("d");
     expect(after.username).toBe("d.g3");
     expect(await lets(brokers.password, after)).toBe(true);
-    // Those that stayed have what they had.
+    // Those that stayed have what they had, and what was ended is taken no more.
     expect((await login("a")).username).toBe("a.g2");
+    expect(await lets(brokers.password, known.a!)).toBe(false);
+    expect(await lets(brokers.password, known["a.g2"]!)).toBe(true);
   });
 
   it("are renewed by age, on the day and not before, and certificates in time", async () => {

@@ -79,7 +79,7 @@ export async function rotateWithoutLoss(
   expect(await project.preview()).toEqual([]);
   await recordFlash(project, namespace, name, 2);
   // Only now the next update ends the old ones.
-  expect(await update()).toEqual({ update: 2 });
+  expect(await update()).toEqual({ update: 3 });
   expect(await taken()).toEqual([false, true]);
   await board.sentMore(20);
   await board.stop();

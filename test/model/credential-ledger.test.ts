@@ -11,7 +11,7 @@ import {
   updateLedger,
 } from "../../model/credential-ledger.ts";
 import { addDays, isDay } from "../../model/days.ts";
-import { ledgerData, readLedgerData } from "../../model/ledger-text.ts";
+import { deviceRecordText, ledgerData, readDeviceRecord, readLedgerData } from "../../model/ledger-text.ts";
 
 const TODAY = "2026-11-25";
 const wish = (declared = 1, more: Partial<CredentialWish> = {}) => ({
@@ -110,6 +110,22 @@ describe("the ledger", () => {
     const { ledger: next, revived } = updateLedger([EMPTY_LEDGER, remembered], new Map([["a", record(1)]]));
     expect(revived).toEqual(["a"]);
     expect(credentialFor("a", wish(), next, TODAY)).toMatchObject({ generation: 3 });
+  });
+
+  it("knows that an older generation was ended, before the ledger was found again", () => {
+    const remembered = ledger({ a: record(3) });
+    const { ledger: next, revived } = updateLedger(
+      [EMPTY_LEDGER, remembered],
+      new Map([["a", record(3, { oldest: 2 })]]),
+    );
+    expect(revived).toEqual(["a"]);
+    expect(next).toEqual(remembered);
+  });
+
+  it("is told by a device's Secret with what its broker still takes", () => {
+    for (const each of [record(3), record(3, { oldest: 1 })]) {
+      expect(readDeviceRecord(deviceRecordText("a", each))).toEqual({ key: "a", record: each });
+    }
   });
 
   it("names a device by its oldest name", () => {
