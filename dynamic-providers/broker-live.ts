@@ -27,6 +27,7 @@ export async function writeLive(
     rootKey: source.rootKey,
     formerOwner: before?.owner ?? owner,
     adopted: adoptedUsernames(source),
+    recorded: before?.users,
   });
   if (old) await leave(old, place, before, applied.known);
   return { live: place.live, admin: inputs.admin!, users: applied.users };

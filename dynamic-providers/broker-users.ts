@@ -9,7 +9,12 @@ import {
   readerRights,
   usernameProblem,
 } from "../model/mqtt-access.ts";
-import { deviceCredential, deviceUsername, userCredential } from "../model/mqtt-credentials.ts";
+import {
+  deviceCredential,
+  deviceUsername,
+  unusedPassword,
+  userCredential,
+} from "../model/mqtt-credentials.ts";
 import type { MqttAuth } from "../model/schema-mqtt.ts";
 import { VisibleError } from "../model/visible-error.ts";
 
@@ -39,7 +44,7 @@ export interface BrokerMembers {
 }
 
 export interface BrokerUserWithPassword extends BrokerUser {
-  /** Let in by certificate only: no password is to be taken. */
+  /** Let in by certificate only: no password is to be taken. Where there has to be one, `password` is nobody's. */
   certificateOnly?: true;
   /** Derived when it is asked for: for thousands that takes a moment, which the caller can spread. */
   password(): string;
@@ -104,8 +109,9 @@ function ofDevice(
       username: deviceUsername(identity, source.adopted),
       clientId: original.name,
       rights,
-      ...(members.auth === "certificate" && { certificateOnly: true as const }),
-      password: () => deviceCredential(identity, source.rootKey, source.adopted).password,
+      ...(members.auth === "certificate"
+        ? { certificateOnly: true as const, password: () => unusedPassword(identity, source.rootKey) }
+        : { password: () => deviceCredential(identity, source.rootKey, source.adopted).password }),
     };
   });
 }

@@ -6,6 +6,7 @@ import { createHmac, hkdfSync } from "node:crypto";
 export type Purpose =
   | "mqtt-password"
   | "mqtt-user-password"
+  | "mqtt-unused-password"
   | "mqtt-authority"
   | "mqtt-certificate"
   | "broker-salt"

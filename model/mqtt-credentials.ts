@@ -35,6 +35,15 @@ export function deviceCredential(device: DeviceIdentity, rootKey: string, adopte
   };
 }
 
+/**
+ * For a broker that keeps a password of everybody, where a device is let in by its certificate: one that is handed out
+ * to nobody. The one it had by password, or would have, may have been read by somebody.
+ */
+export function unusedPassword({ original, generation }: DeviceIdentity, rootKey: string): string {
+  const path = [original.namespace, original.name, String(generation)];
+  return deriveText(rootKey, "mqtt-unused-password", path, PASSWORD_LENGTH);
+}
+
 export function adoptedDeviceCredential(device: DeviceIdentity, adopted: Adopted): Credential | undefined {
   const { original, namespace, generation } = device;
   return original.namespace === namespace ? adoptedCredential(adopted, original.name, generation) : undefined;

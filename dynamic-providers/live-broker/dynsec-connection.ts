@@ -96,7 +96,7 @@ export class DynsecConnection {
     });
     answered.catch(() => undefined);
     const within = this.#answered ? ANSWER_WITHIN : FIRST_ANSWER_WITHIN;
-    const timer = setTimeout(() => this.#waiting?.of.reject(this.#noPlugin()), within);
+    const timer = setTimeout(() => this.#waiting?.of.reject(this.#noAnswer(within)), within);
     try {
       await this.#client.publishAsync(TOPIC, JSON.stringify({ commands }), { qos: 1 }).catch(() => {
         throw this.#noPlugin();
@@ -125,6 +125,12 @@ export class DynsecConnection {
 
   #fail(error: Error): void {
     this.#waiting?.of.reject(new BrokerError(`The broker at ${this.#url}: ${error.message}.`));
+  }
+
+  /** Where it has answered before, it is only slow: it writes its whole file for each command. */
+  #noAnswer(within: number): BrokerError {
+    if (!this.#answered) return this.#noPlugin();
+    return new BrokerError(`The broker at ${this.#url} did not answer a command within ${within / 1000} s.`);
   }
 
   #noPlugin(): BrokerError {

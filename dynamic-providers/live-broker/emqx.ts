@@ -70,21 +70,26 @@ class Emqx implements LiveBroker<PreparedUser> {
     return { username, rules, password, digest: digestOf(rules, false) };
   }
 
-  /** Rules come before the user and go after it: without rules a user of ours could not be told from others'. */
-  async apply({ write, remove, live }: Work<PreparedUser>): Promise<void> {
+  /**
+   * Rules come before the user and go last: without rules a user of ours could not be told from others', nor that a
+   * killed run had yet to end its connections.
+   */
+  async apply({ write, remove, gone, live }: Work<PreparedUser>): Promise<void> {
     for (const { username, rules, password } of write) {
       await this.#writeRules(username, rules);
       await this.#writeUser(username, password());
     }
     for (const username of remove) {
-      const name = encodeURIComponent(username);
-      await this.#api.json("DELETE", `${USERS}/${name}`, undefined, [404]);
-      await this.#api.json("DELETE", `${RULES}/${name}`, undefined, [404]);
+      await this.#api.json("DELETE", `${USERS}/${encodeURIComponent(username)}`, undefined, [404]);
     }
     const changed = write.map(({ username }) => username).filter((username) => live.has(username));
-    if (changed.length + remove.length === 0) return;
+    const ended = [...changed, ...remove, ...gone];
+    if (ended.length === 0) return;
     await this.#api.json("DELETE", "/api/v5/authorization/cache", undefined, [404]);
-    for (const username of [...changed, ...remove]) await this.#endConnections(username);
+    for (const username of ended) await this.#endConnections(username);
+    for (const username of remove) {
+      await this.#api.json("DELETE", `${RULES}/${encodeURIComponent(username)}`, undefined, [404]);
+    }
   }
 
   async removeRest(): Promise<void> {}
@@ -109,17 +114,17 @@ class Emqx implements LiveBroker<PreparedUser> {
   }
 
   async #endConnections(username: string): Promise<void> {
-    const query = `username=${encodeURIComponent(username)}&limit=${PAGE}`;
-    const { data } = await this.#api.get<Page<{ clientid: string }>>(`/api/v5/clients?${query}`);
-    for (const { clientid } of data) {
+    const query = `username=${encodeURIComponent(username)}`;
+    for (const { clientid } of await this.#all<{ clientid: string }>("/api/v5/clients", query)) {
       await this.#api.json("DELETE", `/api/v5/clients/${encodeURIComponent(clientid)}`, undefined, [404]);
     }
   }
 
-  async #all<T>(path: string): Promise<T[]> {
+  async #all<T>(path: string, query?: string): Promise<T[]> {
     const found: T[] = [];
     for (let page = 1; ; page++) {
-      const { data, meta } = await this.#api.get<Page<T>>(`${path}?page=${page}&limit=${PAGE}`);
+      const asked = [...(query === undefined ? [] : [query]), `page=${page}`, `limit=${PAGE}`].join("&");
+      const { data, meta } = await this.#api.get<Page<T>>(`${path}?${asked}`);
       found.push(...data);
       if (data.length < PAGE || meta.hasnext === false) return found;
     }

@@ -33,6 +33,8 @@ export interface Wanted {
   users: BrokerUserWithPassword[];
   /** Usernames that may be taken over from nobody. */
   adopted: ReadonlySet<string>;
+  /** What the last update that went through left. */
+  recorded?: UserRecord | undefined;
 }
 
 export interface Applied {
@@ -47,12 +49,12 @@ export interface Applied {
  * @throws VisibleError; one with a cause where something may have been sent already
  */
 export async function applyUsers(place: LivePlace, wanted: Wanted): Promise<Applied> {
-  const { namespace, rootKey, owner, formerOwner, users, adopted } = wanted;
+  const { namespace, rootKey, owner, formerOwner, users, adopted, recorded } = wanted;
   const mark = ownerMark(owner);
   return withBroker(place, { mark, rootKey, namespace }, async (broker) => {
     const all = users.map((user) => broker.prepare(user));
     const live = await broker.survey();
-    const work = planWork(all, live, mark, [ownerMark(formerOwner)], adopted);
+    const work = planWork(all, live, mark, [ownerMark(formerOwner)], adopted, recorded);
     await sending(async () => {
       await broker.apply(work);
       if (formerOwner !== owner) await broker.removeRest(ownerMark(formerOwner));

@@ -47,6 +47,8 @@ export interface Work<P extends Prepared> {
   write: P[];
   /** Usernames. */
   remove: string[];
+  /** Usernames that were recorded and are not there any more: somebody may be connected as one still. */
+  gone: string[];
   /** Everybody who is to be there when it is done. */
   all: P[];
   live: ReadonlyMap<string, Surveyed>;
@@ -69,6 +71,9 @@ export function ownerMark(owner: string): string {
 }
 
 /**
+ * Whoever is recorded as something else is written too, though the broker may have it right already: a run that was
+ * killed between that and the end of the user's connections is known by it.
+ *
  * @param former marks of former owners: what bears them is ours too
  * @param adopted usernames that may be taken over from nobody
  * @throws VisibleError for users of others under our names
@@ -79,6 +84,7 @@ export function planWork<P extends Prepared>(
   mark: string,
   former: readonly string[],
   adopted: ReadonlySet<string>,
+  recorded: UserRecord = {},
 ): Work<P> {
   const ours = (found: Surveyed) =>
     found.mark !== undefined && (found.mark === mark || former.includes(found.mark));
@@ -94,11 +100,15 @@ export function planWork<P extends Prepared>(
   }
   const write = all.filter(({ username, digest }) => {
     const found = live.get(username);
-    return found?.mark !== mark || found.digest !== digest;
+    const known = recorded[username];
+    return (
+      found?.mark !== mark || found.digest !== digest || (known !== undefined && !digest.startsWith(known))
+    );
   });
   const wanted = new Set(all.map(({ username }) => username));
   const remove = [...live].filter(([username, found]) => ours(found) && !wanted.has(username));
-  return { write, remove: remove.map(([username]) => username).sort(), all, live };
+  const gone = Object.keys(recorded).filter((username) => !wanted.has(username) && !live.has(username));
+  return { write, remove: remove.map(([username]) => username).sort(), gone, all, live };
 }
 
 /** What the state keeps of each user: enough to see whether somebody changed it. */

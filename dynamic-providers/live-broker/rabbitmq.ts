@@ -107,7 +107,11 @@ class Rabbitmq implements LiveBroker<PreparedUser> {
     return { username, defined, digest: contentDigest(content) };
   }
 
-  async apply({ write, remove, all, live }: Work<PreparedUser>): Promise<void> {
+  /**
+   * Who goes is deleted last, when nobody can use it any longer and nothing of it is left: until then a run that was
+   * killed is known to the next one by it.
+   */
+  async apply({ write, remove, gone, all, live }: Work<PreparedUser>): Promise<void> {
     if (write.length > 0) await this.#ensureVhost();
     for (const { username } of write) await this.#removeOtherPermissions(username);
     for (const batch of batches(write)) {
@@ -117,9 +121,9 @@ class Rabbitmq implements LiveBroker<PreparedUser> {
         this.#definitions(batch.map(({ defined }) => defined)),
       );
     }
-    for (const users of batches(remove)) await this.#api.json("POST", "/api/users/bulk-delete", { users });
+    for (const batch of batches(remove)) await this.#shutOut(batch);
     const changed = write.filter(({ username }) => live.has(username));
-    await this.#endConnections(new Set([...changed.map(({ username }) => username), ...remove]));
+    await this.#endConnections(new Set([...changed.map(({ username }) => username), ...remove, ...gone]));
     const clients = new Set([
       ...changed.map(({ defined }) => defined.clientId),
       ...remove.flatMap((username) => this.#clientIds(username)),
@@ -127,6 +131,19 @@ class Rabbitmq implements LiveBroker<PreparedUser> {
     // A device's generations have one client id, and one's rights.
     const rights = new Map(all.map(({ defined }) => [defined.clientId, defined.rights]));
     if (clients.size > 0) await endSubscriptions(this.#api, this.#vhost, clients, rights);
+    for (const users of batches(remove)) await this.#api.json("POST", "/api/users/bulk-delete", { users });
+    // A certificate lets in without a password, as long as there is the user.
+    await this.#endConnections(new Set(remove));
+  }
+
+  /** With an empty hash no password is taken; who comes by a certificate has no rights. */
+  async #shutOut(usernames: string[]): Promise<void> {
+    const users = usernames.map((username) => {
+      const clientId = this.#clientIds(username)[0] ?? username;
+      return { username, clientId, rights: [], passwordHash: "" };
+    });
+    await this.#ensureVhost();
+    await this.#api.json("POST", "/api/definitions", this.#definitions(users));
   }
 
   /** The virtual host, where we made it and nobody else has rights in it. */

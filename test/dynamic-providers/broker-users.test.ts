@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { mosquittoSecrets } from "../../dynamic-providers/broker-secrets.ts";
+import { definitionsSecrets, mosquittoSecrets } from "../../dynamic-providers/broker-secrets.ts";
 import { type BrokerMembers, brokerUsers, type MemberDevice } from "../../dynamic-providers/broker-users.ts";
 import { adoptedCredentialKey, encodeCredential } from "../../model/adopted.ts";
 import { deviceCredential } from "../../model/mqtt-credentials.ts";
@@ -52,6 +52,19 @@ describe("the broker's users", () => {
         /Device a: its MQTT username cannot/,
       );
     }
+  });
+
+  it("that are let in by certificates have no password that somebody was ever given, at any broker", () => {
+    const known = adopted("a", 1, "legacy", "old");
+    const all = { a: { generation: 2, oldest: 1 }, b: {} };
+    const given = brokerUsers(members(all, { auth: "both" }), source(known));
+    const now = brokerUsers(members(all, { auth: "certificate" }), source(known));
+    expect(now.map(({ username }) => username)).toEqual(given.map(({ username }) => username));
+    const passwords = [...given, ...now].map(({ password }) => password());
+    expect(new Set(passwords).size).toBe(passwords.length);
+    const place = { cluster: "gh", namespace: "gh", owner: "p/s/gh" };
+    const definitions = (of: typeof now) => JSON.stringify(definitionsSecrets(place, of, rootKey, "/"));
+    expect(definitions(now)).not.toBe(definitions(given));
   });
 
   it("that are no device can never have a device's name", () => {

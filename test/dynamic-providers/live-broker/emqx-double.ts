@@ -15,6 +15,8 @@ export class EmqxDouble {
   readonly clients = new Map<string, string>();
   /** What changed something, in its order. */
   readonly writes: string[] = [];
+  /** Lists no client: as if the caller were killed before it could end one. */
+  hidesClients = false;
   readonly #server: Server;
   readonly #key: string;
 
@@ -57,7 +59,7 @@ export class EmqxDouble {
     const url = new URL(path, "http://x");
     const parts = url.pathname.split("/").map(decodeURIComponent);
     if (method !== "GET") this.writes.push(`${method} ${parts.slice(3).join("/")}`);
-    if (parts[3] === "clients") return this.#client(method, parts[4], url.searchParams.get("username"));
+    if (parts[3] === "clients") return this.#client(method, parts[4], url.searchParams);
     if (url.pathname === "/api/v5/authorization/cache" && method === "DELETE") return [204, undefined];
     const users = "/api/v5/authentication/password_based:built_in_database/users";
     const rules = "/api/v5/authorization/sources/built_in_database/rules/users";
@@ -110,10 +112,13 @@ export class EmqxDouble {
     return [204, undefined];
   }
 
-  #client(method: string, id: string | undefined, username: string | null): [number, unknown] {
+  #client(method: string, id: string | undefined, query: URLSearchParams): [number, unknown] {
+    const username = query.get("username");
     if (method === "GET") {
+      if (this.hidesClients) return [503, { code: "SERVICE_UNAVAILABLE" }];
       const found = [...this.clients].filter(([, user]) => user === username);
-      return [200, { data: found.map(([clientid]) => ({ clientid })), meta: { hasnext: false } }];
+      const all = found.map(([clientid]) => ({ clientid }));
+      return [200, page(all, query)];
     }
     return this.clients.delete(id!) ? [204, undefined] : [404, { code: "CLIENTID_NOT_FOUND" }];
   }

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { BrokerUserWithPassword } from "../../../dynamic-providers/broker-users.ts";
-import { applyUsers, findDrift, removeUsers } from "../../../dynamic-providers/live-broker/index.ts";
+import {
+  applyUsers,
+  findDrift,
+  removeUsers,
+  type UserRecord,
+} from "../../../dynamic-providers/live-broker/index.ts";
 import { deviceRights } from "../../../model/mqtt-access.ts";
 import { EmqxDouble } from "./emqx-double.ts";
 
@@ -30,8 +35,10 @@ describe("an EMQX, as its API is documented", () => {
     live: { kind: "emqx" as const, url: emqx.url },
     admin: { username: "key", password },
   });
-  const apply = (users: BrokerUserWithPassword[], rest: Partial<typeof BASE> = {}) =>
-    applyUsers(place(), { ...BASE, ...rest, users });
+  const apply = (
+    users: BrokerUserWithPassword[],
+    rest: Partial<typeof BASE & { recorded: UserRecord }> = {},
+  ) => applyUsers(place(), { ...BASE, ...rest, users });
 
   beforeEach(async () => {
     emqx = await EmqxDouble.start("key:secret");
@@ -68,6 +75,28 @@ describe("an EMQX, as its API is documented", () => {
     await removeUsers(place(), BASE);
     expect([...emqx.users.keys()]).toEqual(["theirs"]);
     expect(emqx.rules.size).toBe(0);
+  });
+
+  it("ends the connections of whom it was killed over, after their rights were written", async () => {
+    const { users } = await apply([user("a"), user("b"), user("c")]);
+    for (const name of ["a", "b", "c"]) emqx.clients.set(`client of ${name}`, name);
+    emqx.hidesClients = true;
+    await expect(apply([user("a", "another"), user("c")], { recorded: users })).rejects.toThrow(/503/);
+    expect(emqx.users.has("b")).toBe(false);
+    emqx.hidesClients = false;
+    await apply([user("a", "another"), user("c")], { recorded: users });
+    expect([...emqx.clients.values()]).toEqual(["c"]);
+    expect([...emqx.rules.keys()].sort()).toEqual(["a", "c"]);
+  });
+
+  it("ends all connections of a user, however many, and of one that somebody else deleted", async () => {
+    const { users } = await apply([user("a"), user("b")]);
+    for (let index = 0; index < 2500; index++) emqx.clients.set(`client ${index}`, "a");
+    emqx.clients.set("client of b", "b");
+    emqx.users.delete("b");
+    emqx.rules.delete("b");
+    await apply([user("a", "another")], { recorded: users });
+    expect(emqx.clients.size).toBe(0);
   });
 
   it("shows at a refresh what somebody changed, and is put right", async () => {

@@ -49,6 +49,14 @@ describe("what is sent to a live broker", () => {
     expect(plan(["theirs"], live({ theirs: undefined }), ["theirs"]).write).toEqual(["theirs"]);
   });
 
+  it("is again who was recorded as something else: a run may have been killed before it cut them off", () => {
+    const there = live({ a: OURS, b: OURS, c: OURS });
+    const recorded = { ...recordOf(wanted("a")), b: "another", gone: "whatever" };
+    const work = planWork(wanted("a", "b", "c"), there, OURS, [], new Set(), recorded);
+    expect(work.write.map(({ username }) => username)).toEqual(["b"]);
+    expect(work.gone).toEqual(["gone"]);
+  });
+
   it("leaves a record, by which a refresh names whom somebody changed", () => {
     const record = recordOf(wanted("a", "b", "c"));
     expect(userDrift(record, live({ a: OURS, b: OURS, c: OURS, theirs: undefined }), OURS)).toBeUndefined();
