@@ -1,6 +1,7 @@
 // Telegraf's configuration: from the devices' topics into InfluxDB. Holds no secret: names of environment variables.
 // Pure; touches nothing. https://docs.influxdata.com/telegraf/v1/configuration/
 import { createHash } from "node:crypto";
+import { brokerUsername } from "../mqtt-access.ts";
 import { brokerPort } from "../mqtt-broker.ts";
 import type { DevicesClusterSpec } from "../schema.ts";
 import { USER_SECRET_KEYS } from "../schema-mqtt.ts";
@@ -55,8 +56,8 @@ function mqttConsumer(
     `  servers = [${toml(server)}]`,
     `  topics = [${topics.map(toml).join(", ")}]`,
     "  # What comes while Telegraf is away is kept by the broker. A kept session keeps its topics too, so other",
-    "  # topics need another session.",
-    `  client_id = ${toml(`telegraf-${namespace}-${shortDigest(topics)}`)}`,
+    "  # topics need another session. RabbitMQ lets a user have no session but under its own name.",
+    `  client_id = ${toml(telegrafClientId(namespace, telegraf?.reader, topics))}`,
     "  persistent_session = true",
     "  qos = 1",
     '  topic_tag = ""',
@@ -71,6 +72,12 @@ function mqttConsumer(
     `    tags = ${toml([...above, "device", "_"].join("/"))}`,
     "",
   ];
+}
+
+/** Begins with the reader's username: see `permissions` in builders/rabbitmq. */
+function telegrafClientId(namespace: string, reader: string | undefined, topics: readonly string[]): string {
+  const own = `telegraf-${namespace}-${shortDigest(topics)}`;
+  return reader === undefined ? own : `${brokerUsername("reader", reader)}.${own}`;
 }
 
 function influxOutput({ influxdb, telegraf }: TelemetrySpec): string[] {

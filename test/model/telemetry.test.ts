@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { permissions } from "../../builders/rabbitmq/permissions.ts";
+import { brokerUsername } from "../../model/mqtt-access.ts";
 import type { DevicesClusterSpec } from "../../model/schema.ts";
 import { dashboardJson, datasourceYaml } from "../../model/telemetry/grafana.ts";
 import { telegrafFiles } from "../../model/telemetry/telegraf-config.ts";
@@ -164,6 +166,13 @@ describe("the files", () => {
       /client_id = (.*)/.exec(telegrafFiles("greenhouse", mqtt, telemetry!, sensors)["telegraf.conf"]!)![1];
     expect(client(SENSORS)).toBe(client([...SENSORS]));
     expect(client(SENSORS)).not.toBe(client(SENSORS.slice(1)));
+  });
+
+  it("make a session that RabbitMQ lets the reader have", () => {
+    const config = telegrafFiles("greenhouse", mqtt, telemetry!, SENSORS)["telegraf.conf"]!;
+    const id = JSON.parse(/client_id = (.*)/.exec(config)![1]!) as string;
+    const { configure } = permissions({ clientId: brokerUsername("reader", "collector") });
+    expect(`mqtt-subscription-${id}qos1`).toMatch(new RegExp(configure.replaceAll("\\z", "$")));
   });
 
   it("ask for nothing where no class has a sensor", () => {

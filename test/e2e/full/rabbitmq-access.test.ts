@@ -155,6 +155,19 @@ describe.skipIf(!there)("access to a RabbitMQ", () => {
     await own.endAsync();
   });
 
+  it("lets a reader have sessions under its own name, as Telegraf's configuration has one", async () => {
+    const reader = await text("recorder-mqtt");
+    const session = { username: reader.MQTT_USERNAME!, password: reader.MQTT_PASSWORD! };
+    const client = await broker.connect({ ...session, clientId: "reader_recorder.telegraf-x-0a1b2c3d" });
+    const seen = new Promise((resolve) => client.once("message", resolve));
+    await client.subscribeAsync("site/+/temperature", { qos: 1 });
+    const device = await broker.connect({ ...known.a!, clientId: "a" });
+    await device.publishAsync("site/a/temperature", "1", { qos: 1 });
+    expect(await seen).toBe("site/a/temperature");
+    await device.endAsync();
+    await client.endAsync();
+  });
+
   it("gives no retained message to a subscription with wildcards: what docs/brokers.md warns of", async () => {
     const application = await broker.connect({ ...OBSERVER, clientId: "observer.w" });
     await application.publishAsync("site/a/kept", "x", { qos: 1, retain: true });
@@ -222,6 +235,45 @@ describe.skipIf(!there)("access to a RabbitMQ", () => {
     expect(refused.stdout + refused.stderr).toMatch(/does not know the administrator "boss"/);
     expect(refused.stdout + refused.stderr).not.toMatch(/wrong-administrator|at .*\.ts:\d+/);
     await project.mustPulumi("config", "set", "--secret", "brokerAdmin", ADMIN.password);
+    await project.up();
+  });
+
+  it("cuts off whose rights a run changed that was killed before it ended their connections", async () => {
+    // What such a run leaves: the broker has the new rights, and the state does not know of it.
+    const before = join(project.folder, "before.json");
+    await project.mustPulumi("stack", "export", "--file", before);
+    await project.manifests(manifests(changed(brokerDevices(RENEWED), "b", { hall: "north" })));
+    await project.up();
+    await project.mustPulumi("stack", "import", "--file", before);
+    const client = await broker.connect({ ...(await login("b")), clientId: "b" });
+    client.on("error", () => undefined);
+    const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
+    const other = await broker.connect({ ...(await login("a")), clientId: "a" });
+    await project.up();
+    await closed;
+    expect(other.connected).toBe(true);
+    await other.endAsync();
+    await project.manifests(manifests(brokerDevices(RENEWED)));
+    await project.up();
+  });
+
+  it("takes no password that a device had, once it is let in by its certificate alone", async () => {
+    const secured = (auth: string) =>
+      brokerManifests(namespace, { ...mqtt(live()), auth }, brokerDevices(RENEWED));
+    const before = await login("a");
+    const client = await broker.connect({ ...before, clientId: "a" });
+    client.on("error", () => undefined);
+    const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
+    await project.manifests(secured("both"));
+    await project.up();
+    expect(await lets(before, "a")).toBe(true);
+    await project.manifests(secured("certificate"));
+    await project.up();
+    await closed;
+    expect(await lets(before, "a")).toBe(false);
+    await project.manifests(secured("both"));
+    await project.up();
+    await project.manifests(manifests(brokerDevices(RENEWED)));
     await project.up();
   });
 
