@@ -3,7 +3,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { KubernetesObject } from "../kubernetes/api.ts";
 import type { Adopted } from "../model/adopted.ts";
-import { deriveBytes } from "../model/derivation.ts";
+import { ROOT_KEY_ANNOTATION } from "../model/annotations.ts";
+import { rootKeyFingerprint } from "../model/derivation.ts";
 import type { Place } from "../model/former-names.ts";
 import { clusterSecretName, type Kind, objectLabels } from "../model/names.ts";
 import type { Layer } from "../model/resolve.ts";
@@ -44,9 +45,6 @@ export interface DevicesClusterArgs extends SpecArgs<DevicesClusterSpecInput> {
    */
   keepNamespace?: boolean;
 }
-
-/** On the Namespace: which root key the credentials in it come from. */
-export const ROOT_KEY_ANNOTATION = "edgeflock.io/root-key";
 
 /**
  * Everything of one site lives in one Kubernetes namespace, which this component creates.
@@ -203,11 +201,6 @@ export class DevicesCluster extends pulumi.ComponentResource {
   get place(): { name: string; output: pulumi.Output<string> } {
     return { name: this.namespaceName, output: this.namespace };
   }
-}
-
-/** Short, and under a purpose of its own: it tells nothing about the key. */
-function rootKeyFingerprint(rootKey: string): string {
-  return deriveBytes(rootKey, "fingerprint", ["root-key"], 8).toString("hex");
 }
 
 /** A namespace of ours whose credentials derive from a key that this stack no longer has. */

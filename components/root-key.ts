@@ -23,5 +23,10 @@ export function rootKey(): pulumi.Output<string> {
   const key = existing ?? new random.RandomPassword(ROOT_KEY_NAME, args, { protect: true });
   if (stack) keys.set(stack, key);
   else keyWithoutStack = key;
-  return pulumi.secret(key.result.apply((text) => createHash("sha256").update(text).digest("base64")));
+  return pulumi.secret(key.result.apply(rootKeyOf));
+}
+
+/** @param result of the resource @returns base64 */
+export function rootKeyOf(result: string): string {
+  return createHash("sha256").update(result).digest("base64");
 }

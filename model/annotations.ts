@@ -15,6 +15,9 @@ export const GENERATION_ANNOTATION = "edgeflock.io/credential-generation";
 /** On a device's Secret: the topic below which it publishes and announces itself. */
 export const TOPIC_ANNOTATION = "edgeflock.io/mqtt-topic";
 
+/** On a Namespace: fingerprint of the root key that the credentials in it derive from. */
+export const ROOT_KEY_ANNOTATION = "edgeflock.io/root-key";
+
 /** What {@link GENERATION_ANNOTATION} says; undefined where it is not there, or is none. */
 export function generationIn(annotations: Record<string, string | null> | undefined): number | undefined {
   const text = annotations?.[GENERATION_ANNOTATION] ?? "";

@@ -51,3 +51,8 @@ export function fingerprint(rootKey: string, path: string[], value: string): str
   const key = deriveBytes(rootKey, "fingerprint", path, 32);
   return createHmac("sha256", key).update(value).digest("hex").slice(0, 12);
 }
+
+/** Of the key itself, as the Namespace bears it. Short, and under a purpose of its own: it tells nothing about the key. */
+export function rootKeyFingerprint(rootKey: string): string {
+  return deriveBytes(rootKey, "fingerprint", ["root-key"], 8).toString("hex");
+}

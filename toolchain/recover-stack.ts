@@ -3,7 +3,7 @@
 import { type Deployment, hasPendingOperations, settlePending } from "./pending-operations.ts";
 import { quietPulumi, type StackRun } from "./quiet-pulumi.ts";
 import { plainStackName, readProjectFile } from "./stack-file.ts";
-import { removeStaleLocks, removeTornSidecars, removeUnfinishedFiles } from "./stale-locks.ts";
+import { isLocked, removeStaleLocks, removeTornSidecars, removeUnfinishedFiles } from "./stale-locks.ts";
 import { readState, stateFolderOf } from "./state-file.ts";
 
 /** Does nothing where nothing was killed. For state elsewhere than in a folder, pulumi's own `pulumi cancel` is due. */
@@ -17,6 +17,8 @@ export async function recoverStack(options: StackRun): Promise<void> {
   await removeTornSidecars(state, project, stack);
   const removed = await removeStaleLocks(state, project, stack);
   for (const line of removed) options.progress.say(`The last run was killed. ${line}`);
+  // What is pending is what that one does just now; pulumi says who it is.
+  if (await isLocked(state, project, stack)) return;
   if (removed.length > 0) await removeUnfinishedFiles(state, project, stack);
   const left = readState(url, project, stack);
   if (left !== undefined && hasPendingOperations(left)) await settle(options, stack);

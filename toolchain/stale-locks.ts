@@ -43,6 +43,15 @@ export async function removeStaleLocks(state: string, project: string, stack: st
   return removed;
 }
 
+/** Whether somebody holds the stack: a process that lives, or one of another machine, of which nobody knows here. */
+export async function isLocked(state: string, project: string, stack: string): Promise<boolean> {
+  for (const folder of lockFolders(state, project, stack)) {
+    const names = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    if (names.some((each) => each.isFile() && !each.name.endsWith(".attrs"))) return true;
+  }
+  return false;
+}
+
 /** Files that a killed pulumi was writing: encrypted like the state itself, but of no use. */
 export async function removeUnfinishedFiles(state: string, project: string, stack: string): Promise<void> {
   for (const kind of ["stacks", "history", "backups"]) {

@@ -1,9 +1,9 @@
 // Carries an adoption out: first the values that are kept, then the owners, so that a stop in between loses nothing.
 // Writes to the API server.
-import { ROOT_KEY_ANNOTATION } from "../../components/devices-cluster.ts";
 import type { KubernetesApi } from "../../kubernetes/api.ts";
 import { OWNER_ANNOTATION } from "../../kubernetes/owned-object.ts";
 import { ADOPTED_LABEL, type Adopted } from "../../model/adopted.ts";
+import { ROOT_KEY_ANNOTATION } from "../../model/annotations.ts";
 import { objectLabels } from "../../model/names.ts";
 import type { Adoption } from "./plan-adoption.ts";
 import type { LiveObject } from "./read-device-secret.ts";

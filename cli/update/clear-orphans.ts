@@ -1,10 +1,13 @@
 // After an update that came after a killed one, whose state was not saved: deletes what that one had created and nobody
 // declares any more. Asks pulumi for the state; lists and deletes objects that bear the stack's own tokens.
+import { TOPOLOGY_KINDS } from "../../builders/rabbitmq/topology-objects.ts";
+import { rootKeyOf } from "../../components/root-key.ts";
 import { type KubernetesApi, KubernetesError, type KubernetesObject } from "../../kubernetes/api.ts";
 import { deleteOwned } from "../../kubernetes/owned-object.ts";
+import { rootKeyFingerprint } from "../../model/derivation.ts";
 import { loadManifests } from "../../model/load-manifests.ts";
 import type { DeclaredObject } from "../../model/load-objects.ts";
-import { MANAGED_BY, MANAGED_BY_LABEL } from "../../model/names.ts";
+import { MANAGED_BY, MANAGED_BY_LABEL, ROOT_KEY_NAME } from "../../model/names.ts";
 import { readManifestFiles } from "../../model/read-manifest-files.ts";
 import { quietPulumi, type StackRun } from "../../toolchain/quiet-pulumi.ts";
 import {
@@ -15,7 +18,7 @@ import {
   readStackConfig,
 } from "../../toolchain/stack-file.ts";
 import { connectStack } from "../connect-stack.ts";
-import { namespacesOf, orphans, type StateResource } from "./orphans.ts";
+import { certainlyOurs, namespacesOf, orphans, type StateResource } from "./orphans.ts";
 
 const RBAC = "rbac.authorization.k8s.io/v1";
 const IN_NAMESPACE = [
@@ -49,7 +52,11 @@ export async function clearOrphans(
         : declaredNamespaces(declaredFolder(projectFolder, stack, get))),
     ]);
     const objects = await ourObjects(api, [...namespaces]);
-    const found = orphans(objects, resources, `${project}/${plainStackName(stack)}`);
+    const all = orphans(objects, resources, `${project}/${plainStackName(stack)}`);
+    const key = all.some(({ object }) => object.metadata.namespace === undefined)
+      ? await ownKey(options)
+      : undefined;
+    const found = certainlyOurs(all, key && rootKeyFingerprint(key), [...namespaces]);
     for (const { object, token } of found) {
       await deleteOwned(api, object, token);
       const { namespace, name } = object.metadata;
@@ -62,6 +69,15 @@ async function stateResources(run: StackRun): Promise<StateResource[]> {
   const exported = await quietPulumi(run, ["stack", "export"]);
   const { deployment } = JSON.parse(exported) as { deployment: { resources?: StateResource[] } };
   return deployment.resources ?? [];
+}
+
+/** Base64; of the state, which keeps it encrypted. It stays in this process. */
+async function ownKey(run: StackRun): Promise<string | undefined> {
+  const exported = await quietPulumi(run, ["stack", "export", "--show-secrets"]);
+  const { deployment } = JSON.parse(exported) as { deployment: { resources?: StateResource[] } };
+  const key = deployment.resources?.find(({ urn }) => urn.endsWith(`::${ROOT_KEY_NAME}`));
+  const { plaintext } = (key?.outputs?.result ?? {}) as { plaintext?: string };
+  return plaintext === undefined ? undefined : rootKeyOf(JSON.parse(plaintext) as string);
 }
 
 function namespacesOfObjects(objects: readonly DeclaredObject[]): string[] {
@@ -83,6 +99,10 @@ async function ourObjects(api: KubernetesApi, namespaces: string[]): Promise<Kub
   for (const namespace of namespaces) {
     for (const [apiVersion, kind] of IN_NAMESPACE) {
       objects.push(...(await api.listMetadata({ apiVersion, kind, namespace }, options)));
+    }
+    for (const kind of TOPOLOGY_KINDS.filter(({ apiVersion }) => apiVersion !== "v1")) {
+      if (!(await api.hasKind(kind))) continue;
+      objects.push(...(await api.listMetadata({ ...kind, namespace }, options)));
     }
   }
   for (const [apiVersion, kind] of CLUSTER_WIDE) {

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT_KEY_NAME, ROOT_KEY_TYPE } from "../../model/names.ts";
+import { type Deployment, hasPendingOperations } from "../../toolchain/pending-operations.ts";
 import { stateFolder } from "../../toolchain/project-folder.ts";
 import { quietPulumi, type StackRun } from "../../toolchain/quiet-pulumi.ts";
 import { plainStackName, readProjectFile, stackFilePath } from "../../toolchain/stack-file.ts";
@@ -26,7 +27,24 @@ async function isInState(options: StackRun, project: string): Promise<boolean> {
   const text =
     readState(environment.PULUMI_BACKEND_URL, project, stack) ??
     (await quietPulumi(options, ["stack", "export"], { hint: HINT }));
-  return text.includes(`::${ROOT_KEY_NAME}"`);
+  return holdsRootKey(text);
+}
+
+/**
+ * Among the resources, that is: one whose making was interrupted is among the pending operations only.
+ *
+ * @param text of a state file or an export
+ */
+export function holdsRootKey(text: string): boolean {
+  const ending = `::${ROOT_KEY_NAME}`;
+  if (!text.includes(`${ending}"`)) return false;
+  if (!hasPendingOperations(text)) return true;
+  const { checkpoint, deployment } = JSON.parse(text) as {
+    checkpoint?: { latest?: Deployment };
+    deployment?: Deployment;
+  };
+  const resources = (checkpoint?.latest ?? deployment)?.resources ?? [];
+  return resources.some(({ urn, delete: goes }) => urn.endsWith(ending) && !goes);
 }
 
 /** A program that declares nothing but the key, and an update of nothing but the key. */

@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { removeStaleLocks, removeTornSidecars } from "../../toolchain/stale-locks.ts";
+import { isLocked, removeStaleLocks, removeTornSidecars } from "../../toolchain/stale-locks.ts";
 
 let state: string;
 let locks: string;
@@ -46,6 +46,7 @@ describe("a lock of the file backend", () => {
       ),
     ]);
     expect(await readdir(locks)).toEqual([]);
+    expect(await isLocked(state, "project", "prod")).toBe(false);
   });
 
   it("of a pulumi that runs stays", async () => {
@@ -54,6 +55,8 @@ describe("a lock of the file backend", () => {
       const path = await lock({ pid: pulumi.pid });
       expect(await removeStaleLocks(state, "project", "prod")).toEqual([]);
       expect(existsSync(path)).toBe(true);
+      expect(await isLocked(state, "project", "prod")).toBe(true);
+      expect(await isLocked(state, "project", "test")).toBe(false);
     } finally {
       pulumi.kill("SIGKILL");
     }
