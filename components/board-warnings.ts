@@ -2,6 +2,7 @@
 // of devices that it takes away. Asks the API server for the boards' Leases.
 import * as pulumi from "@pulumi/pulumi";
 import { boardsIn } from "../flash/board-lease.ts";
+import { latestByMac } from "../flash/board-record.ts";
 import { isFlashed, retirement } from "../flash/status/device-status.ts";
 import { KubernetesError } from "../kubernetes/api.ts";
 import type { DevicesCluster } from "./devices-cluster.ts";
@@ -34,7 +35,8 @@ export function boardsLockedOut(
   oldest: OldestGenerations,
   former: ReadonlySet<string>,
 ): WarnedBoard[] {
-  const found = boards.flatMap((board): WarnedBoard[] => {
+  // a board that became another device since is not this one's
+  const found = [...latestByMac(boards).values()].flatMap((board): WarnedBoard[] => {
     const taken = Object.hasOwn(oldest, board.device) ? oldest[board.device] : undefined;
     if (!isFlashed(board) || (taken === undefined && former.has(board.device))) return [];
     const why = taken === undefined ? "the device is taken away" : retirement(board.generation, taken);

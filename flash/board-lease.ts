@@ -4,30 +4,13 @@ import type { KubernetesApi } from "../kubernetes/api.ts";
 import { KubernetesError } from "../kubernetes/kubernetes-error.ts";
 import { CONFIG_DIGEST_ANNOTATION, GENERATION_ANNOTATION, generationIn } from "../model/annotations.ts";
 import { boardLeaseName, CLASS_LABEL, CLUSTER_LABEL, DEVICE_LABEL, objectLabels } from "../model/names.ts";
-import { VisibleError } from "../model/visible-error.ts";
+import { BoardConflict, type BoardRecord, isBundle, noBoard, rfc3339 } from "./board-record.ts";
 
 /** Where the devices of one class live. */
 export interface ClassPlace {
   cluster: string;
   namespace: string;
   class: string;
-}
-
-/** What is known of a device's board. */
-export interface BoardRecord {
-  device: string;
-  /** The board's MAC address, or `bundle:<id>` while an exported bundle has the device. */
-  holder: string | undefined;
-  configDigest: string | undefined;
-  artifactDigest: string | undefined;
-  firmwareVersion: string | undefined;
-  /** Of the MQTT credential on the board. */
-  generation: number | undefined;
-  /** RFC 3339. */
-  flashedAt: string | undefined;
-  flashedBy: string | undefined;
-  /** Of the Lease as it was read; undefined where there is none. */
-  resourceVersion: string | undefined;
 }
 
 /** What a flash changed. What is left out stays as it was. */
@@ -54,7 +37,7 @@ interface Lease {
 }
 
 const API = { apiVersion: "coordination.k8s.io/v1", kind: "Lease" } as const;
-/** What was flashed onto a board is no longer true of the device when another becomes it. */
+/** What was flashed is no longer true once the board is written anew, or another becomes the device. */
 const CLEARED: Record<string, null> = {
   [CONFIG_DIGEST_ANNOTATION]: null,
   [GENERATION_ANNOTATION]: null,
@@ -64,22 +47,15 @@ const CLEARED: Record<string, null> = {
   "edgeflock.io/flashed-by": null,
 };
 
-/** Another board has the device. */
-export class BoardConflict extends VisibleError {
-  readonly holder: string;
-
-  constructor(device: string, holder: string, mac: string, flashedAt?: string) {
-    const owner = holder.startsWith("bundle:")
-      ? `reserved for the exported bundle ${holder.slice(7)}`
-      : `the board ${holder}`;
-    super(`${device} is ${owner}${flashedAt ? `, flashed ${flashedAt}` : ""}; this board is ${mac}.`, {
-      hint: `Plug in that board, or give the device to this one with "npx edgeflock replace-board ${device}".`,
-      exitCode: 11,
-    });
-    this.name = "BoardConflict";
-    this.holder = holder;
-  }
-}
+/** The fields of a record that those annotations hold. */
+const FACTS = [
+  "configDigest",
+  "generation",
+  "artifactDigest",
+  "firmwareVersion",
+  "flashedAt",
+  "flashedBy",
+] as const satisfies (keyof BoardRecord)[];
 
 export class BoardLeases {
   readonly #api: KubernetesApi;
@@ -123,6 +99,22 @@ export class BoardLeases {
     }
   }
 
+  /**
+   * Notes that this board is being written: what it held is no longer true until {@link record} says what it holds.
+   *
+   * @throws BoardConflict when the device was given to another meanwhile
+   */
+  async startWriting(device: string, mac: string): Promise<void> {
+    for (;;) {
+      const record = await this.read(device);
+      const { holder, resourceVersion } = record;
+      if (holder !== mac || resourceVersion === undefined)
+        throw new BoardConflict(device, holder ?? "nobody", mac);
+      if (FACTS.every((fact) => record[fact] === undefined)) return;
+      if (await this.#patch(device, { resourceVersion, annotations: CLEARED })) return;
+    }
+  }
+
   /** Frees a device of its holder. @returns false where another has it meanwhile */
   async release(device: string, holder: string): Promise<boolean> {
     const record = await this.read(device);
@@ -161,7 +153,7 @@ export class BoardLeases {
       metadata: {
         ...metadata,
         labels: objectLabels({ ...this.#place, device }),
-        annotations: holder.startsWith("bundle:") ? {} : { "edgeflock.io/mac": holder },
+        annotations: isBundle(holder) ? {} : { "edgeflock.io/mac": holder },
       },
       spec: { holderIdentity: holder, acquireTime: microTime() },
     };
@@ -174,7 +166,7 @@ export class BoardLeases {
   }
 
   async #take(record: BoardRecord, holder: string): Promise<BoardRecord | undefined> {
-    const mac = holder.startsWith("bundle:") ? null : holder;
+    const mac = isBundle(holder) ? null : holder;
     const { resourceVersion } = record as { resourceVersion: string };
     return this.#patch(record.device, {
       resourceVersion,
@@ -231,8 +223,9 @@ export async function boardsIn(
 function recordOf(device: string, lease: Lease | undefined): BoardRecord {
   const of = (name: string) => lease?.metadata.annotations?.[`edgeflock.io/${name}`] ?? undefined;
   return {
-    device,
+    ...noBoard(device),
     holder: lease?.spec?.holderIdentity || undefined,
+    takenAt: lease?.spec?.acquireTime || undefined,
     configDigest: of("config-digest"),
     generation: generationIn(lease?.metadata.annotations as Record<string, string | null> | undefined),
     artifactDigest: of("artifact-digest"),
@@ -244,7 +237,7 @@ function recordOf(device: string, lease: Lease | undefined): BoardRecord {
 }
 
 function previousMac(holder: string | undefined): Record<string, string> {
-  return holder && !holder.startsWith("bundle:") ? { "edgeflock.io/previous-mac": holder } : {};
+  return holder && !isBundle(holder) ? { "edgeflock.io/previous-mac": holder } : {};
 }
 
 function withoutUndefined<T>(values: Record<string, T | undefined>): Record<string, T> {
@@ -252,11 +245,6 @@ function withoutUndefined<T>(values: Record<string, T | undefined>): Record<stri
     string,
     T
   >;
-}
-
-/** In seconds, as the script writes it. */
-export function rfc3339(date: Date = new Date()): string {
-  return `${date.toISOString().slice(0, 19)}Z`;
 }
 
 function microTime(): string {

@@ -56,7 +56,8 @@ function cells(
   ];
 }
 
-function stateText({ state, needs }: Pick<DeviceStatus, "state" | "needs">): string {
+function stateText({ state, needs, movedTo }: Pick<DeviceStatus, "state" | "needs" | "movedTo">): string {
+  if (state === "moved") return `its board is ${movedTo} now`;
   return state === "stale" ? `needs ${needs.join(" and ")}` : state;
 }
 
@@ -65,7 +66,7 @@ function versionText(firmware: string | null, generation: number | null): string
 }
 
 function colour({ state, lockedOut }: DeviceStatus, style: Style): (text: string) => string {
-  if (lockedOut !== null || state === "removed") return style.yellow;
+  if (lockedOut !== null || state === "removed" || state === "moved") return style.yellow;
   if (state === "stale" || state === "unfinished") return style.cyan;
   return state === "current" ? style.green : (text) => text;
 }
@@ -83,7 +84,7 @@ function summary(devices: readonly DeviceStatus[], manifests: boolean): string {
       "to flash",
     ),
     ...counted(
-      count(({ state }) => state === "no board"),
+      count(({ state }) => state === "no board" || state === "moved"),
       "without a board",
     ),
     ...counted(

@@ -2,7 +2,8 @@
 // which of its devices. Reads that log; the station adds to it.
 import { hostname, userInfo } from "node:os";
 import { VisibleError } from "../../model/visible-error.ts";
-import { BoardConflict, type BoardRecord, type ClassPlace } from "../board-lease.ts";
+import type { ClassPlace, FlashFacts } from "../board-lease.ts";
+import { BoardConflict, type BoardRecord, latestByMac, noBoard, rfc3339 } from "../board-record.ts";
 import type { DeviceConfig, FlashSource } from "../station/flash-source.ts";
 import { type ResultEntry, readResults } from "../station/result-log.ts";
 import type { Bundle } from "./bundle-file.ts";
@@ -50,16 +51,39 @@ export class BundleSource implements FlashSource {
     });
   }
 
-  /** Lasting once the station has written "claimed" to the log, which it does before it writes the board. */
-  async claim(device: string, mac: string): Promise<void> {
-    const holder = this.#boards.get(device)?.holder;
-    if (holder !== undefined && holder !== mac)
-      throw new BoardConflict(device, holder, mac, this.#boards.get(device)?.flashedAt);
-    this.#boards.set(device, { ...boardOf(device), holder: mac });
+  async deviceOf(mac: string): Promise<BoardRecord | undefined> {
+    return latestByMac([...this.#boards.values()]).get(mac);
   }
 
-  /** The log has it. */
-  async record(): Promise<void> {}
+  /** Lasting once the station has written "claimed" to the log, which it does before it writes the board. */
+  async claim(device: string, mac: string): Promise<BoardRecord> {
+    const known = this.#boards.get(device);
+    if (known?.holder !== undefined && known.holder !== mac)
+      throw new BoardConflict(device, known.holder, mac, known.flashedAt);
+    const record = known ?? { ...noBoard(device), holder: mac, takenAt: rfc3339() };
+    this.#boards.set(device, record);
+    return record;
+  }
+
+  /** Lasting by the same line of the log. */
+  async startWriting(device: string, mac: string): Promise<void> {
+    this.#boards.set(device, { ...noBoard(device), holder: mac, takenAt: rfc3339() });
+  }
+
+  /** Lasting by the log's next line. */
+  async record(device: string, mac: string, facts: FlashFacts): Promise<void> {
+    const { config, artifactDigest, firmwareVersion, flashedBy, flashedAt = rfc3339() } = facts;
+    this.#boards.set(device, {
+      ...noBoard(device),
+      holder: mac,
+      configDigest: config?.digest,
+      generation: config?.generation,
+      artifactDigest,
+      firmwareVersion,
+      flashedAt,
+      flashedBy,
+    });
+  }
 }
 
 /** Who has which device by a log: the first board that was given it, and what it holds. */
@@ -70,25 +94,14 @@ export function boardsOf(entries: readonly ResultEntry[]): Map<string, BoardReco
     const known = boards.get(device);
     if (known?.holder !== undefined && known.holder !== mac) continue;
     const { configDigest, artifactDigest, firmwareVersion, generation } = facts;
-    const flashed =
-      outcome === "flashed"
-        ? { configDigest, artifactDigest, firmwareVersion, generation, flashedAt: time, flashedBy: who }
-        : {};
-    boards.set(device, { ...(known ?? boardOf(device)), holder: mac, ...flashed });
+    const held = { ...noBoard(device), holder: mac, takenAt: known?.takenAt ?? time };
+    if (outcome === "unchanged") boards.set(device, known ?? held);
+    // what it held is gone with the first byte
+    else if (outcome === "claimed") boards.set(device, { ...held, takenAt: time });
+    else {
+      const flashed = { configDigest, artifactDigest, firmwareVersion, generation };
+      boards.set(device, { ...held, ...flashed, flashedAt: time, flashedBy: who });
+    }
   }
   return boards;
-}
-
-function boardOf(device: string): BoardRecord {
-  return {
-    device,
-    holder: undefined,
-    configDigest: undefined,
-    artifactDigest: undefined,
-    firmwareVersion: undefined,
-    generation: undefined,
-    flashedAt: undefined,
-    flashedBy: undefined,
-    resourceVersion: undefined,
-  };
 }

@@ -2,7 +2,7 @@
 // reserved is free again when it fails.
 import { randomBytes } from "node:crypto";
 import { VisibleError } from "../../model/visible-error.ts";
-import { BoardConflict, rfc3339 } from "../board-lease.ts";
+import { BoardConflict, rfc3339 } from "../board-record.ts";
 import type { ClusterSource } from "../station/cluster-source.ts";
 import type { DeviceConfig } from "../station/flash-source.ts";
 import type { Bundle } from "./bundle-file.ts";

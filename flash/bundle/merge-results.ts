@@ -1,14 +1,15 @@
 // Brings the results of an offline station back: each device's Lease goes from the bundle to the board that became
 // it. May be run again at any time. Talks to the API server.
 import type { KubernetesApi } from "../../kubernetes/api.ts";
-import { BoardConflict, BoardLeases, type BoardRecord, type ClassPlace } from "../board-lease.ts";
+import { BoardLeases, boardsIn, type ClassPlace } from "../board-lease.ts";
+import { BoardConflict, type BoardRecord } from "../board-record.ts";
 import type { ResultEntry } from "../station/result-log.ts";
 import { boardsOf } from "./bundle-source.ts";
 
 export interface MergeResult {
   /** Devices whose Lease tells now what the log does. */
   merged: string[];
-  /** Two boards with one device; each message names both. */
+  /** Two boards with one device, or two devices with one board; each message names both. */
   conflicts: string[];
   /** Free again, since no board became them. */
   released: string[];
@@ -24,7 +25,12 @@ export async function mergeResults(
   for (const group of groups(entries)) {
     const leases = new BoardLeases(api, group.place);
     const first = boardsOf(group.entries);
-    for (const board of first.values()) await mergeBoard(leases, board, `bundle:${group.bundle}`, result);
+    const others = await boardsIn(api, group.place.namespace, group.place.cluster);
+    for (const board of first.values()) {
+      const other = others.find(({ device, holder }) => holder === board.holder && device !== board.device);
+      if (other) result.conflicts.push(anotherDevice(board, other.device));
+      else await mergeBoard(leases, board, `bundle:${group.bundle}`, result);
+    }
     for (const { device, mac } of group.entries) {
       const holder = device && first.get(device)?.holder;
       if (holder && mac && holder !== mac)
@@ -49,19 +55,25 @@ export async function releaseBundle(
   return released;
 }
 
+function anotherDevice({ device, holder }: BoardRecord, other: string): string {
+  return `The board ${holder} became ${device} at the bench and is ${other} in the cluster: free ${other} with "npx edgeflock replace-board ${other}" and merge again, or flash the board as ${other} again.`;
+}
+
 async function mergeBoard(
   leases: BoardLeases,
   board: BoardRecord,
   from: string,
   result: MergeResult,
 ): Promise<void> {
-  const { device, holder, configDigest, artifactDigest, firmwareVersion, flashedAt, flashedBy, generation } =
-    board;
+  const { device, holder, configDigest, artifactDigest, firmwareVersion, generation } = board;
+  const { takenAt, flashedAt, flashedBy } = board;
   const mac = holder as string;
   try {
     const now = await leases.claim(device, mac, { from });
     // what was flashed since then at another bench is not overwritten
-    if (flashedAt !== undefined && (now.flashedAt ?? "") < flashedAt) {
+    if (flashedAt === undefined) {
+      if (takenAt !== undefined && (now.flashedAt ?? "") < takenAt) await leases.startWriting(device, mac);
+    } else if ((now.flashedAt ?? "") < flashedAt) {
       await leases.record(device, mac, {
         flashedAt,
         flashedBy: flashedBy ?? "unknown",

@@ -16,7 +16,8 @@ import {
   flashConfigMapName,
 } from "../../model/names.ts";
 import { VisibleError } from "../../model/visible-error.ts";
-import { BoardLeases, type BoardRecord, type ClassPlace, type FlashFacts } from "../board-lease.ts";
+import { BoardLeases, boardsIn, type ClassPlace, type FlashFacts } from "../board-lease.ts";
+import { type BoardRecord, latestByMac } from "../board-record.ts";
 import { checkDeviceSecret, type DeviceSecretObject } from "./check-config.ts";
 import { fetchOutside } from "./fetch-outside.ts";
 import type { DeviceConfig, FlashSource } from "./flash-source.ts";
@@ -119,8 +120,16 @@ export class ClusterSource implements FlashSource {
     return checkDeviceSecret(device, secret, this.place, this.artifact.config);
   }
 
-  async claim(device: string, mac: string): Promise<void> {
-    await this.leases.claim(device, mac);
+  async deviceOf(mac: string): ReturnType<FlashSource["deviceOf"]> {
+    return latestByMac(await boardsIn(this.#api, this.place.namespace, this.place.cluster)).get(mac);
+  }
+
+  claim(device: string, mac: string): Promise<BoardRecord> {
+    return this.leases.claim(device, mac);
+  }
+
+  async startWriting(device: string, mac: string): Promise<void> {
+    await this.leases.startWriting(device, mac);
   }
 
   async record(device: string, mac: string, facts: FlashFacts): Promise<void> {

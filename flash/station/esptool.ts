@@ -26,10 +26,26 @@ export interface FileToWrite {
 
 export interface WriteOptions {
   chip: string;
+  /** Of the board that is to be written; any other is left alone. */
+  mac: string;
   baud: number;
   erase?: boolean;
   /** From 0 to 1, over all files. */
   onProgress?: (part: number) => void;
+}
+
+/** Another board is at the port than the one that was asked. */
+export class BoardSwapped extends VisibleError {
+  readonly found: string;
+
+  constructor(port: string, expected: string, found: string) {
+    super(`The board at ${port} is ${found} now; it was ${expected} when it was asked.`, {
+      hint: "Let a board be plugged in until its row says that it is done; plug this one in again.",
+      exitCode: 9,
+    });
+    this.name = "BoardSwapped";
+    this.found = found;
+  }
 }
 
 const MAC = /^(?:BASE )?MAC: +((?:[0-9a-f]{2}:){5}[0-9a-f]{2})$/;
@@ -66,12 +82,21 @@ export class Esptool {
     };
   }
 
-  /** Writes all files in one go, compares and restarts the board. @throws VisibleError with exit code 10 */
+  /**
+   * Writes all files in one go, compares and restarts the board.
+   *
+   * @throws BoardSwapped as soon as esptool says another MAC, which it does before it writes; VisibleError with exit code 10
+   */
   async write(port: string, files: readonly FileToWrite[], options: WriteOptions): Promise<void> {
     const total = files.reduce((sum, { size }) => sum + size, 0);
     let done = 0;
     let current: FileToWrite | undefined;
+    let found: string | undefined;
+    const swapped = new AbortController();
     const onLine = (line: string) => {
+      found = MAC.exec(line)?.[1] ?? found;
+      if (found !== undefined && found !== options.mac)
+        swapped.abort(new BoardSwapped(port, options.mac, found));
       const begun = /^Writing '.*' at (0x[0-9a-f]+)\.\.\.$/.exec(line)?.[1];
       if (begun) {
         if (current) done += current.size;
@@ -89,7 +114,10 @@ export class Esptool {
       [...global, "write-flash", ...(options.erase ? ["--erase-all"] : []), ...keep, ...places],
       onLine,
       true,
+      AbortSignal.any([this.#signal, swapped.signal]),
     );
+    if (found === undefined)
+      throw explainEsptool("it did not say which board it wrote", { port, writing: true });
   }
 
   async #run(
@@ -97,7 +125,9 @@ export class Esptool {
     args: string[],
     onLine: (line: string) => void,
     writing: boolean,
+    signal: AbortSignal = this.#signal,
   ): Promise<string[]> {
+    signal.throwIfAborted();
     const [program, ...words] = this.#command as [string, ...string[]];
     const lines: string[] = [];
     const child = spawn(program, [...words, ...args], {
@@ -106,7 +136,7 @@ export class Esptool {
       env: { ...process.env, ...remotePortEnvironment(port) },
     });
     const stop = () => child.kill();
-    this.#signal.addEventListener("abort", stop, { once: true });
+    signal.addEventListener("abort", stop, { once: true });
     try {
       const ended = new Promise<number | null>((resolve, reject) => {
         child.once("error", reject);
@@ -120,11 +150,11 @@ export class Esptool {
         });
       }
       const code = await ended;
-      this.#signal.throwIfAborted();
+      signal.throwIfAborted();
       if (code !== 0) throw explainEsptool(lines.join("\n"), { port, writing });
       return lines;
     } finally {
-      this.#signal.removeEventListener("abort", stop);
+      signal.removeEventListener("abort", stop);
     }
   }
 }

@@ -3,19 +3,23 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VisibleError } from "../../model/visible-error.ts";
-import { BoardConflict, rfc3339 } from "../board-lease.ts";
+import { BoardConflict, type BoardRecord, rfc3339 } from "../board-record.ts";
 import type { DeviceQueue } from "./device-queue.ts";
-import type { BoardFacts, Esptool, FileToWrite } from "./esptool.ts";
+import { type BoardFacts, BoardSwapped, type Esptool, type FileToWrite } from "./esptool.ts";
 import type { DeviceConfig, FlashSource } from "./flash-source.ts";
 import type { PreparedFirmware } from "./prepare-firmware.ts";
 import type { ResultEntry, ResultLog } from "./result-log.ts";
+import type { WriteBudget } from "./write-budget.ts";
 
 export interface BoardContext {
   source: FlashSource;
   esptool: Esptool;
   firmware: PreparedFirmware;
   queue: DeviceQueue;
+  budget: WriteBudget;
   log: ResultLog;
+  /** Aborted when the board is taken out, or the station is to end. */
+  signal: AbortSignal;
   baud: number;
   erase: boolean;
   /** Write boards that have everything already. */
@@ -28,17 +32,23 @@ export interface BoardContext {
 }
 
 export interface BoardState {
-  doing: "asking" | "waiting for a scan" | "writing";
+  doing: "asking" | "waiting for the others" | "waiting for a scan" | "writing";
   mac?: string;
   device?: string;
   /** From 0 to 1. */
   progress?: number;
 }
 
-/** `nothing left`: every device has its board. */
+/** `nothing left`: every device has its board. `not needed`: so many boards as were asked for are written. */
 export type BoardOutcome =
   | { outcome: "flashed" | "unchanged"; entry: ResultEntry }
-  | { outcome: "nothing left"; mac: string };
+  | { outcome: "nothing left" | "not needed"; mac: string };
+
+interface ChosenDevice {
+  config: DeviceConfig;
+  /** What is on the board, as its device's record says. */
+  board: BoardRecord;
+}
 
 /** @throws VisibleError, which is in the log by then */
 export async function flashBoard(port: string, context: BoardContext): Promise<BoardOutcome> {
@@ -63,20 +73,28 @@ export async function flashBoard(port: string, context: BoardContext): Promise<B
     log.add(result);
     return { outcome, entry: result };
   };
+  let begun = false;
+  let written = false;
   try {
     context.onState({ doing: "asking" });
     const board = await context.esptool.probe(port);
     facts.mac = board.mac;
     checkBoard(port, board, context);
-    const config = await chooseDevice(board.mac, context);
-    if (!config) return { outcome: "nothing left", mac: board.mac };
+    begun = await context.budget.begin(context.signal, () =>
+      context.onState({ doing: "waiting for the others", mac: board.mac }),
+    );
+    if (!begun) return { outcome: "not needed", mac: board.mac };
+    const chosen = await chooseDevice(board.mac, context);
+    if (!chosen) return { outcome: "nothing left", mac: board.mac };
+    const { config } = chosen;
     facts.device = config.device;
     facts.configDigest = config.digest;
     if (config.generation !== undefined) facts.generation = config.generation;
     facts.artifactDigest = source.artifact.digest;
     facts.firmwareVersion = source.artifact.version;
-    if (!context.again && isUpToDate(board.mac, config, context)) return finish("unchanged");
+    if (!context.again && isUpToDate(chosen, context)) return finish("unchanged");
     log.add(entry("claimed"));
+    await source.startWriting(config.device, board.mac);
     await writeBoard(port, board, config, context);
     await source.record(config.device, board.mac, {
       config,
@@ -84,14 +102,13 @@ export async function flashBoard(port: string, context: BoardContext): Promise<B
       firmwareVersion: source.artifact.version,
       flashedBy: source.who,
     });
-    context.queue.flashed(config.device, board.mac, {
-      configDigest: config.digest,
-      artifactDigest: source.artifact.digest,
-    });
+    written = true;
     return finish("flashed");
   } catch (error) {
     log.add(entry("failed", { error: error instanceof Error ? error.message : String(error) }));
     throw error;
+  } finally {
+    if (begun) context.budget.end(written);
   }
 }
 
@@ -116,50 +133,53 @@ function checkBoard(port: string, board: BoardFacts, { source, firmware }: Board
 }
 
 /** The board's own device, or one that is taken for it now. */
-async function chooseDevice(mac: string, context: BoardContext): Promise<DeviceConfig | undefined> {
-  const { queue, source } = context;
-  const own = queue.ownOf(mac);
-  if (context.device !== undefined) return takeDevice(mac, context.device, own?.device, context);
-  if (own) return source.config(own.device);
+async function chooseDevice(mac: string, context: BoardContext): Promise<ChosenDevice | undefined> {
+  const { source } = context;
+  // asked anew: what was true when the station started may have been changed at another bench
+  const own = await source.deviceOf(mac);
+  if (own && (own.class ?? source.place.class) !== source.place.class)
+    throw anotherDevice(mac, `${own.device} of class ${own.class}`, own.device, source.place.class);
+  if (context.device !== undefined) {
+    if (own && own.device !== context.device)
+      throw anotherDevice(mac, own.device, own.device, context.device);
+    return take(context.device, mac, context);
+  }
+  return own ? take(own.device, mac, context) : takeNext(mac, context);
+}
+
+function anotherDevice(mac: string, is: string, device: string, wanted: string): VisibleError {
+  return new VisibleError(`The board ${mac} is ${is}, not ${wanted}.`, {
+    hint: `Connect another board, or free this one with "npx edgeflock replace-board ${device}".`,
+    exitCode: 11,
+  });
+}
+
+async function takeNext(mac: string, context: BoardContext): Promise<ChosenDevice | undefined> {
+  const { queue, signal } = context;
   for (;;) {
     if (context.scan) context.onState({ doing: "waiting for a scan", mac });
-    const device = await queue.next();
+    const device = await queue.next(signal);
     if (device === undefined) return undefined;
-    const config = await source.config(device);
     try {
-      await source.claim(device, mac);
+      return await take(device, mac, context);
     } catch (error) {
+      const taken = error instanceof BoardConflict;
+      if (!taken) queue.giveBack(device);
       // somebody at another bench was quicker
-      if (error instanceof BoardConflict && !context.scan) continue;
-      throw error;
+      if (!taken || context.scan) throw error;
     }
-    queue.assigned(device, mac);
-    return config;
   }
 }
 
-/** @throws BoardConflict where another board has the device, VisibleError where this board is another device */
-async function takeDevice(
-  mac: string,
-  device: string,
-  own: string | undefined,
-  { queue, source }: BoardContext,
-): Promise<DeviceConfig> {
-  if (own !== undefined && own !== device) {
-    throw new VisibleError(`The board ${mac} is ${own}, not ${device}.`, {
-      hint: `Connect the board of ${device}, or free this one with "npx edgeflock replace-board ${own}".`,
-      exitCode: 11,
-    });
-  }
+/** @throws BoardConflict where another board has the device */
+async function take(device: string, mac: string, { source, signal }: BoardContext): Promise<ChosenDevice> {
   const config = await source.config(device);
-  await source.claim(device, mac);
-  queue.assigned(device, mac);
-  return config;
+  signal.throwIfAborted();
+  return { config, board: await source.claim(device, mac) };
 }
 
-function isUpToDate(mac: string, config: DeviceConfig, { queue, source }: BoardContext): boolean {
-  const own = queue.ownOf(mac);
-  return own?.configDigest === config.digest && own.artifactDigest === source.artifact.digest;
+function isUpToDate({ config, board }: ChosenDevice, { source }: BoardContext): boolean {
+  return board.configDigest === config.digest && board.artifactDigest === source.artifact.digest;
 }
 
 async function writeBoard(
@@ -184,14 +204,24 @@ async function writeBoard(
       files.sort((a, b) => a.offset - b.offset),
       {
         chip: board.chip,
+        mac: board.mac,
         baud: context.baud,
         erase: context.erase,
         onProgress: (progress) => context.onState({ ...state, progress }),
       },
     );
+  } catch (error) {
+    if (error instanceof BoardSwapped) await forgetBoard(error.found, source);
+    throw error;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A board that was begun by mistake is not what it was; so it is written anew when it is plugged in again. */
+async function forgetBoard(mac: string, source: FlashSource): Promise<void> {
+  const own = await source.deviceOf(mac);
+  if (own) await source.startWriting(own.device, mac);
 }
 
 async function save(folder: string, name: string, offset: number, bytes: Uint8Array): Promise<FileToWrite> {

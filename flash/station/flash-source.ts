@@ -1,6 +1,7 @@
 // Where a station has firmware, devices and configurations from: a cluster, or an exported bundle. Types only.
 import type { FirmwareArtifact } from "../../builders/contract.ts";
-import type { BoardRecord, ClassPlace, FlashFacts } from "../board-lease.ts";
+import type { ClassPlace, FlashFacts } from "../board-lease.ts";
+import type { BoardRecord } from "../board-record.ts";
 
 /** A device's configuration image, checked. */
 export interface DeviceConfig {
@@ -29,7 +30,12 @@ export interface FlashSource {
   boards(): Promise<BoardRecord[]>;
   /** @throws VisibleError for a device that is unknown, of another class, or whose configuration is damaged */
   config(device: string): Promise<DeviceConfig>;
-  /** Takes a device for a board. @throws BoardConflict when another has it */
-  claim(device: string, mac: string): Promise<void>;
+  /** The device that this board is now, of whatever class. Asked for each board, since others flash too. */
+  deviceOf(mac: string): Promise<(BoardRecord & { class?: string | undefined }) | undefined>;
+  /** Takes a device for a board, and tells what it holds. @throws BoardConflict when another has it */
+  claim(device: string, mac: string): Promise<BoardRecord>;
+  /** From here on the board does not hold what it held. @throws BoardConflict when another has the device now */
+  startWriting(device: string, mac: string): Promise<void>;
+  /** What the board holds now. @throws BoardConflict when another has the device now */
   record(device: string, mac: string, facts: FlashFacts): Promise<void>;
 }

@@ -8,6 +8,7 @@ import type { FlashSource } from "./flash-source.ts";
 import { listPorts, watchPorts } from "./ports.ts";
 import { prepareFirmware } from "./prepare-firmware.ts";
 import { type ResultEntry, ResultLog } from "./result-log.ts";
+import { WriteBudget } from "./write-budget.ts";
 
 export interface StationOptions {
   source: FlashSource;
@@ -39,7 +40,7 @@ export interface StationOptions {
 
 export interface PortRow {
   port: string;
-  state: BoardState["doing"] | "done" | "had it already" | "failed" | "no device left";
+  state: BoardState["doing"] | "done" | "had it already" | "failed" | "no device left" | "not needed";
   mac?: string | undefined;
   device?: string | undefined;
   progress?: number | undefined;
@@ -64,7 +65,7 @@ export async function runStation(options: StationOptions): Promise<StationSummar
     await using firmware = await prepareFirmware(options.source);
     const boards = await options.source.boards();
     const queue = new DeviceQueue({
-      boards,
+      held: boards.flatMap(({ device, holder }) => (holder === undefined ? [] : [device])),
       names: options.devices ?? options.source.devices(),
       scan: options.scans !== undefined,
     });
@@ -75,13 +76,32 @@ export async function runStation(options: StationOptions): Promise<StationSummar
   }
 }
 
+/** A board that was taken out: nobody's failure, unless it was being written. */
+class TakenOut extends VisibleError {
+  constructor(port: string) {
+    super(`The board at ${port} was taken out.`, {
+      hint: "Plug it in again: everything is written anew.",
+      exitCode: 10,
+    });
+    this.name = "TakenOut";
+  }
+}
+
+interface Job {
+  ended: Promise<void>;
+  stop: AbortController;
+  /** Whether the port came back meanwhile, so that the next board there has its turn when this job has ended. */
+  again: boolean;
+}
+
 class Run {
   readonly #options: StationOptions;
   readonly #queue: DeviceQueue;
+  readonly #budget: WriteBudget;
   readonly #firmware: Awaited<ReturnType<typeof prepareFirmware>>;
   readonly #log: ResultLog;
   readonly #rows = new Map<string, PortRow>();
-  readonly #jobs = new Map<string, Promise<void>>();
+  readonly #jobs = new Map<string, Job>();
   readonly #summary: StationSummary = { flashed: 0, unchanged: 0, failed: 0, nothingLeft: false };
   /** Ends the watch and, on a Ctrl-C, the jobs; `#enough` ends the watch alone. */
   readonly #enough = new AbortController();
@@ -94,6 +114,7 @@ class Run {
   ) {
     this.#options = options;
     this.#queue = queue;
+    this.#budget = new WriteBudget(options.count);
     this.#firmware = firmware;
     this.#log = log;
   }
@@ -106,21 +127,39 @@ class Run {
     try {
       if (ports) for (const port of ports) this.#begin(port);
       else await this.#watch();
-      await Promise.all(this.#jobs.values());
+      await this.#allEnded();
     } finally {
       signal.removeEventListener("abort", close);
-      await Promise.allSettled(this.#jobs.values());
+      await this.#allEnded();
     }
     signal.throwIfAborted();
     return this.#summary;
   }
 
+  async #allEnded(): Promise<void> {
+    await Promise.allSettled([...this.#jobs.values()].map(({ ended }) => ended));
+  }
+
   async #watch(): Promise<void> {
     const signal = AbortSignal.any([this.#options.signal, this.#enough.signal]);
     for await (const { appeared, vanished } of watchPorts(this.#options.listPorts ?? listPorts, signal)) {
-      for (const port of vanished) if (!this.#jobs.has(port)) this.#rows.delete(port);
-      for (const port of appeared) if (!this.#jobs.has(port)) this.#begin(port);
+      for (const port of vanished) this.#vanished(port);
+      for (const port of appeared) {
+        const job = this.#jobs.get(port);
+        if (job) job.again = true;
+        else this.#begin(port);
+      }
       this.#changed();
+    }
+  }
+
+  /** What was going on there is over: the next board at that port is another one. */
+  #vanished(port: string): void {
+    const job = this.#jobs.get(port);
+    if (!job) this.#rows.delete(port);
+    else {
+      job.again = false;
+      job.stop.abort(new TakenOut(port));
     }
   }
 
@@ -130,27 +169,34 @@ class Run {
   }
 
   #begin(port: string): void {
-    const job = this.#flash(port).finally(() => {
+    const job: Job = { stop: new AbortController(), again: false, ended: Promise.resolve() };
+    this.#jobs.set(port, job);
+    job.ended = this.#flash(port, job.stop.signal).finally(() => {
       this.#jobs.delete(port);
+      const over = this.#options.signal.aborted || this.#enough.signal.aborted;
+      if (job.again && !over) this.#begin(port);
       this.#endIfEnough();
     });
-    this.#jobs.set(port, job);
   }
 
-  async #flash(port: string): Promise<void> {
-    const { source, signal, esptool, baud = 460_800, erase = false, again = false, scans } = this.#options;
+  async #flash(port: string, takenOut: AbortSignal): Promise<void> {
+    const { source, esptool, baud = 460_800, erase = false, again = false, scans } = this.#options;
+    const signal = AbortSignal.any([this.#options.signal, takenOut]);
     const row = (change: Partial<PortRow> & Pick<PortRow, "state">) => {
       const { mac, device } = this.#rows.get(port) ?? {};
       this.#rows.set(port, { mac, device, ...change, port, since: Date.now() });
       this.#changed();
     };
+    this.#rows.delete(port);
     try {
       const outcome = await flashBoard(port, {
         source,
         esptool: new Esptool(esptool, signal),
         firmware: this.#firmware,
         queue: this.#queue,
+        budget: this.#budget,
         log: this.#log,
+        signal,
         baud,
         erase,
         again,
@@ -158,25 +204,28 @@ class Run {
         device: this.#options.device,
         onState: ({ doing, ...more }) => row({ state: doing, ...more }),
       });
-      if (outcome.outcome === "nothing left") {
-        this.#summary.nothingLeft = true;
-        return row({ state: "no device left", mac: outcome.mac });
+      if (!("entry" in outcome)) {
+        const nothingLeft = outcome.outcome === "nothing left";
+        if (nothingLeft) this.#summary.nothingLeft = true;
+        return row({ state: nothingLeft ? "no device left" : "not needed", mac: outcome.mac });
       }
       this.#summary[outcome.outcome]++;
       const { mac, device } = outcome.entry;
       row({ state: outcome.outcome === "flashed" ? "done" : "had it already", mac, device });
       await this.#options.onResult?.(outcome.entry);
     } catch (error) {
-      if (signal.aborted) return;
+      if (this.#options.signal.aborted) return;
+      if (error instanceof TakenOut && this.#rows.get(port)?.state !== "writing") {
+        this.#rows.delete(port);
+        return this.#changed();
+      }
       this.#summary.failed++;
       row({ state: "failed", message: explain(error) });
     }
   }
 
   #endIfEnough(): void {
-    const { count } = this.#options;
-    const reached = count !== undefined && this.#summary.flashed >= count;
-    if (reached || (this.#summary.nothingLeft && this.#jobs.size === 0)) this.#enough.abort();
+    if (this.#budget.reached || (this.#summary.nothingLeft && this.#jobs.size === 0)) this.#enough.abort();
   }
 
   #changed(): void {

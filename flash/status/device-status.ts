@@ -1,7 +1,7 @@
 // What is declared, what was flashed and what a device announces, put side by side: which boards need flashing, and
 // which would be locked out. Pure.
 import type { Announcement } from "../../model/announcement.ts";
-import type { BoardRecord } from "../board-lease.ts";
+import { type BoardRecord, hasMac, latestByMac } from "../board-record.ts";
 
 /** What the cluster holds for a device: what the last `pulumi up` made of it. */
 export interface DeclaredDevice {
@@ -50,8 +50,10 @@ export type BoardState =
   /** The board has what is declared. */
   | "current"
   | "stale"
-  /** The board was taken for the device, but never written to the end. */
+  /** The board was taken for the device, and its last write did not come to its end. */
   | "unfinished"
+  /** Its board is another device now. */
+  | "moved"
   | "no board"
   /** In an exported bundle. */
   | "reserved"
@@ -66,6 +68,8 @@ export interface DeviceStatus {
   device: string;
   class: string | null;
   state: BoardState;
+  /** The device that its board became since; null where it did not. */
+  movedTo: string | null;
   /** What has to be flashed. */
   needs: ("configuration" | "firmware")[];
   /** Why its board would no longer be let in after the next `pulumi up`; null where it would. */
@@ -93,13 +97,19 @@ export interface DeviceStatus {
 /** One row a device, by name. */
 export function deviceStatuses(input: StatusInput): DeviceStatus[] {
   const boards = new Map(input.boards.map((board) => [board.device, board]));
+  const now = latestByMac(input.boards);
   const names = new Set([...input.declared.keys(), ...boards.keys(), ...(input.pending?.keys() ?? [])]);
-  return [...names].sort().map((name) => statusOf(name, boards.get(name), input));
+  return [...names].sort().map((name) => {
+    const board = boards.get(name);
+    const moved = board && hasMac(board) ? now.get(board.holder)?.device : name;
+    return statusOf(name, board, moved === name ? null : (moved ?? null), input);
+  });
 }
 
 function statusOf(
   device: string,
   board: (BoardRecord & { class?: string | undefined }) | undefined,
+  movedTo: string | null,
   input: StatusInput,
 ): DeviceStatus {
   const declared = input.declared.get(device);
@@ -107,13 +117,15 @@ function statusOf(
   const className = declared?.class ?? pending?.class ?? board?.class ?? null;
   const firmware = className === null ? undefined : input.firmware.get(className);
   const announced = input.announced === undefined ? undefined : (input.announced.get(device) ?? null);
-  const needs = declared && isFlashed(board) ? needsOf(declared, firmware, board, announced) : [];
+  const flashed = movedTo === null && isFlashed(board);
+  const needs = declared && flashed ? needsOf(declared, firmware, board, announced) : [];
   return {
     device,
     class: className,
-    state: stateOf(declared, board, needs, input.complete),
+    state: movedTo === null ? stateOf(declared, board, needs, input.complete) : "moved",
+    movedTo,
     needs,
-    lockedOut: lockedOut(declared, pending, board, announced, input),
+    lockedOut: flashed ? lockedOut(declared, pending, board, announced, input) : null,
     declared: declared
       ? {
           config: declared.configDigest ?? null,
@@ -167,11 +179,11 @@ function needsOf(
 function lockedOut(
   declared: DeclaredDevice | undefined,
   pending: PendingDevice | undefined,
-  board: BoardRecord | undefined,
+  board: BoardRecord,
   announced: Announcement | null | undefined,
   input: StatusInput,
 ): string | null {
-  if (input.pending === undefined || !isFlashed(board)) return null;
+  if (input.pending === undefined) return null;
   if (pending === undefined) return declared === undefined ? null : "the stack no longer declares the device";
   return retirement(board.generation ?? announced?.gen, pending.oldest);
 }
@@ -185,11 +197,7 @@ export function retirement(generation: number | undefined, oldest: number): stri
     : `generation ${generation} of its credential, which its board has, is retired`;
 }
 
-function hasMac(board: BoardRecord): board is BoardRecord & { holder: string } {
-  return board.holder !== undefined && !board.holder.startsWith("bundle:");
-}
-
-/** Whether a board was once written to the end as this device. */
+/** Whether a board was written to the end as this device, and not begun again since. */
 export function isFlashed(board: BoardRecord | undefined): board is BoardRecord & { holder: string } {
   return board !== undefined && hasMac(board) && board.flashedAt !== undefined;
 }

@@ -11,7 +11,8 @@ import {
 } from "../../model/annotations.ts";
 import { CLASS_LABEL, CLUSTER_LABEL, DEVICE_LABEL, deviceSecretName } from "../../model/names.ts";
 import { VisibleError } from "../../model/visible-error.ts";
-import { type BoardRecord, boardsIn } from "../board-lease.ts";
+import { boardsIn } from "../board-lease.ts";
+import type { BoardRecord } from "../board-record.ts";
 import type { DeclaredDevice, DeclaredFirmware } from "./device-status.ts";
 
 export interface DeclaredFleet {

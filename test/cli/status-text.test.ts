@@ -8,6 +8,7 @@ const current: DeviceStatus = {
   device: "cam-001",
   class: "esp32-cam",
   state: "current",
+  movedTo: null,
   needs: [],
   lockedOut: null,
   declared: { config: "sha256:c", settings: "00", generation: 2, artifact: "sha256:a", firmware: "1.4.2" },
@@ -56,4 +57,11 @@ test("has what devices announce where the broker was asked", () => {
 test("says so where nothing is to be flashed, and where nothing is known of the next up", () => {
   expect(show([], true)).toBe("greenhouse: no board needs flashing.");
   expect(show([current], false, false)).toContain("Without what the stack declares");
+});
+
+test("says which device a board is now that was this one's", () => {
+  const moved: DeviceStatus = { ...current, state: "moved", movedTo: "cam-7" };
+  const text = show([moved]);
+  expect(text).toContain("its board is cam-7 now");
+  expect(text).toContain("1 device, 1 without a board.");
 });

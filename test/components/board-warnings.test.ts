@@ -3,7 +3,8 @@ import { boardsLockedOut, lockOutWarning } from "../../components/board-warnings
 
 const board = (device: string, generation: number | undefined, more: object = {}) => ({
   device,
-  holder: `24:0a:c4:00:00:0${device.length}`,
+  holder: `mac of ${device}`,
+  takenAt: "2026-11-25T09:59:30.000000Z",
   class: "node",
   configDigest: "sha256:c",
   artifactDigest: "sha256:a",
@@ -38,6 +39,11 @@ describe("boards that an update would lock out", () => {
     expect(boardsLockedOut(boards, oldest, new Set(["old"]))).toEqual([]);
   });
 
+  it("are none of a device whose board became another one since", () => {
+    const later = { holder: "mac of moved", flashedAt: "2026-11-25T11:00:00Z" };
+    expect(boardsLockedOut([board("moved", 1), board("now", 2, later)], { moved: 2, now: 2 }, NONE)).toEqual([]);
+  });
+
   it("are named up to ten", () => {
     const found = boardsLockedOut(
       Array.from({ length: 12 }, (_, index) => board(`d-${index}`, 1)),
@@ -46,7 +52,7 @@ describe("boards that an update would lock out", () => {
     );
     const text = lockOutWarning(found);
     expect(text).toContain("12 boards are locked out");
-    expect(text).toContain("  d-0 (24:0a:c4:00:00:03): the device is taken away\n");
+    expect(text).toContain("  d-0 (mac of d-0): the device is taken away\n");
     expect(text).toContain("and 2 more: edgeflock status --stale");
     expect(lockOutWarning([])).toBeUndefined();
   });

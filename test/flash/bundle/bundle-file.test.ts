@@ -97,6 +97,37 @@ describe("who has which device of a bundle", () => {
     expect(boards.size).toBe(2);
   });
 
+  it("holds nothing that is known once it is begun anew, and is what it was where nothing had to be written", () => {
+    const flashed = entry({
+      outcome: "flashed",
+      device: "cam-1",
+      mac: "m1",
+      configDigest: "c",
+      artifactDigest: "a",
+    });
+    const held = (...more: Partial<ResultEntry>[]) =>
+      boardsOf([flashed, ...more.map((each) => entry({ device: "cam-1", mac: "m1", ...each }))]).get("cam-1");
+    expect(held({ outcome: "unchanged" })).toMatchObject({ configDigest: "c", flashedBy: "ann" });
+    expect(held({ outcome: "claimed" })).toMatchObject({
+      holder: "m1",
+      configDigest: undefined,
+      artifactDigest: undefined,
+      flashedAt: undefined,
+    });
+    expect(held({ outcome: "claimed" }, { outcome: "failed" })?.flashedAt).toBeUndefined();
+  });
+
+  it("is one for each board: what the station asks is up to date", async () => {
+    const source = new BundleSource(BUNDLE, "/no/such/log");
+    await source.claim("cam-1", "m1");
+    expect(await source.deviceOf("m1")).toMatchObject({ device: "cam-1", flashedAt: undefined });
+    await source.record("cam-1", "m1", { config: { digest: "c" }, artifactDigest: "a", flashedBy: "ann" });
+    expect(await source.claim("cam-1", "m1")).toMatchObject({ configDigest: "c", artifactDigest: "a" });
+    await source.startWriting("cam-1", "m1");
+    expect(await source.claim("cam-1", "m1")).toMatchObject({ holder: "m1", configDigest: undefined });
+    expect(await source.deviceOf("m2")).toBeUndefined();
+  });
+
   it("is refused to a second board, with both named", async () => {
     const source = new BundleSource(BUNDLE, "/no/such/log");
     await source.claim("cam-1", "m1");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { BoardRecord } from "../../../flash/board-lease.ts";
+import type { BoardRecord } from "../../../flash/board-record.ts";
 import {
   type DeclaredDevice,
   deviceStatuses,
@@ -20,6 +20,7 @@ const declared: DeclaredDevice = {
 const flashed: BoardRecord = {
   device: "cam",
   holder: MAC,
+  takenAt: "2026-11-25T09:59:30.000000Z",
   configDigest: "sha256:c2",
   artifactDigest: "sha256:a2",
   firmwareVersion: "2.0.0",
@@ -118,6 +119,39 @@ describe("a device's status", () => {
   it("tells apart a broker that was not asked and a device that said nothing", () => {
     expect(status({})).not.toHaveProperty("announced");
     expect(status({ announced: null }).announced).toBeNull();
+  });
+});
+
+describe("a board that became another device", () => {
+  const other = { ...flashed, device: "cam-2" };
+  const statuses = (boards: BoardRecord[]) =>
+    deviceStatuses({
+      declared: new Map(["cam", "cam-2"].map((device) => [device, { ...declared, device }])),
+      complete: true,
+      firmware: new Map([["esp32-cam", { artifactDigest: "sha256:a2", version: "2.0.0" }]]),
+      boards,
+      announced: undefined,
+      pending: new Map(["cam", "cam-2"].map((device) => [device, { ...wants, device, oldest: 9 }])),
+    }).map(({ device, state, movedTo, lockedOut }) => [device, state, movedTo, lockedOut !== null]);
+
+  it("is the one that it was flashed as last, whatever the order of the names", () => {
+    const later = { takenAt: "2026-11-25T11:00:00.000000Z", flashedAt: "2026-11-25T11:00:20Z" };
+    expect(statuses([flashed, { ...other, ...later }])).toEqual([
+      ["cam", "moved", "cam-2", false],
+      ["cam-2", "current", null, true],
+    ]);
+    expect(statuses([{ ...flashed, ...later }, other])).toEqual([
+      ["cam", "current", null, true],
+      ["cam-2", "moved", "cam", false],
+    ]);
+  });
+
+  it("is no longer the first also where writing the second broke off", () => {
+    const begun = { takenAt: "2026-11-25T11:00:00.000000Z", flashedAt: undefined };
+    expect(statuses([flashed, { ...other, ...begun }]).map(([, state]) => state)).toEqual([
+      "moved",
+      "unfinished",
+    ]);
   });
 });
 
