@@ -110,8 +110,7 @@ check_board() {
   found=$(printf '%s' "$chip" | tr -d '-' | tr '[:upper:]' '[:lower:]')
   [ -n "$found" ] || explain_esptool "The board at $port does not say what chip it has"
   [ "$found" = "$CHIP" ] || fail 9 "The board at $port has a chip $found, class $CLASS is for $CHIP." "Plug in a board of class $CLASS, or use the script of the class that this board belongs to."
-  mac=$(sed -n 's/^BASE MAC: *//p' "$work/esptool.log" | sed -n 1p)
-  [ -n "$mac" ] || mac=$(sed -n 's/^MAC: *//p' "$work/esptool.log" | sed -n 1p)
+  mac=$(said_mac)
   case $mac in
   [0-9a-f][0-9a-f]:[0-9a-f][0-9a-f]:[0-9a-f][0-9a-f]:[0-9a-f][0-9a-f]:[0-9a-f][0-9a-f]:[0-9a-f][0-9a-f]) ;;
   *) explain_esptool "The board at $port does not tell its MAC address" ;;
@@ -124,6 +123,17 @@ check_board() {
   *) flash_size=0 ;;
   esac
   [ "$flash_size" -eq 0 ] || [ "$flash_size" -ge "$flash_needed" ] || fail 9 "The board at $port has $size of flash, the firmware of class $CLASS needs $((flash_needed / 1024)) KB." "Plug in a board with more flash."
+}
+
+# The MAC address of the board that esptool talked to last.
+said_mac() {
+  sed -n 's/^BASE MAC: *//p; s/^MAC: *//p' "$work/esptool.log" | sed -n '/^\(..:\)\{5\}..$/p' | sed -n '$p'
+}
+
+# The board that was asked must be the one that is written: the port is open to whoever swaps them.
+check_same_board() {
+  now_mac=$(said_mac)
+  [ "$now_mac" = "$mac" ] || fail 9 "Another board is at $port now: ${now_mac:-one that does not tell its MAC address}, and the one that was asked is $mac." "What is on it now is not recorded: flash it again before it is used."
 }
 
 require_esptool_5() {
@@ -167,7 +177,7 @@ cable_pulled() {
 # --config-only: what is on the board decides, so its own partition table is read.
 check_boards_table() {
   step "Reading the board's partition table"
-  start_esptool --chip "$CHIP" --baud "$baud" --after no-reset read-flash --no-progress "$TABLE_OFFSET" 3072 "$work/table.bin"
+  start_esptool --chip "$CHIP" --baud "$baud" read-flash --no-progress "$TABLE_OFFSET" 3072 "$work/table.bin"
   finish_esptool || explain_esptool "The board's partition table cannot be read"
   partition_rows "$work/table.bin" >"$work/partitions"
   [ -s "$work/partitions" ] || fail 9 "There is no partition table on this board." "Write firmware and configuration together: leave --config-only out."
@@ -189,5 +199,6 @@ write_board() {
   start_esptool --chip "$CHIP" --baud "$baud" --after hard-reset write-flash ${erase:+--erase-all} --flash-mode keep --flash-freq keep --flash-size keep "$@"
   find_out_who
   finish_esptool || explain_esptool "The board cannot be written"
+  check_same_board
   board_state=written
 }

@@ -7,6 +7,13 @@ kube() {
   (start_tool "$kubectl_command" --request-timeout=20s "$@")
 }
 
+# ask_kube ARGUMENT...: kubectl, its output in answer and what it complains of in error; a warning is no answer
+ask_kube() {
+  answer=''
+  error=$(kube "$@" 2>&1 >"$work/answer") || return 1
+  answer=$(cat "$work/answer")
+}
+
 # explain_kube ERROR-TEXT VERB KIND NAME: ends the script with a sentence for what kubectl said.
 # "not found" and conflicts are the callers' own, who know what they mean.
 explain_kube() {
@@ -39,17 +46,17 @@ explain_kube() {
 # own labels are checked as well. The first question to the cluster, so it also tells whether it can be reached.
 check_cluster() {
   if [ -z "$CLUSTER_UID" ]; then
-    found=$(kube get --raw /version 2>&1) || explain_kube "$found" get version of-the-cluster
+    ask_kube get --raw /version || explain_kube "$error" get version of-the-cluster
     return 0
   fi
   # --raw, since kubectl otherwise asks an unreachable cluster five times
-  if found=$(kube get --raw /api/v1/namespaces/kube-system 2>&1); then
-    found=$(printf '%s' "$found" | tr ',' '\n' | sed -n 's/.*"uid": *"\([^"]*\)".*/\1/p' | sed -n 1p)
+  if ask_kube get --raw /api/v1/namespaces/kube-system; then
+    found=$(printf '%s' "$answer" | tr ',' '\n' | sed -n 's/.*"uid": *"\([^"]*\)".*/\1/p' | sed -n 1p)
     [ "$found" = "$CLUSTER_UID" ] || fail 4 "Your kubectl talks to another cluster than the one of $CLUSTER." "Choose the right one with --context (kubectl config get-contexts lists them)."
     return 0
   fi
-  case $found in
+  case $error in
   *'(Forbidden)'*) return 0 ;;
   esac
-  explain_kube "$found" get namespace kube-system
+  explain_kube "$error" get namespace kube-system
 }

@@ -2,6 +2,7 @@
 
 # fail EXIT-CODE WHAT-WENT-WRONG WHAT-TO-DO
 fail() {
+  let_board_go
   printf 'flash.sh: %s %s\n' "$2" "$3" >&2
   exit "$1"
 }
@@ -27,14 +28,37 @@ stop_child() {
   child=''
 }
 
+# The board that is asked is in its loader meanwhile, and is restarted at the end: stopped before that, it would stay
+# there. A board that is written is broken off: it has to be written again in any case.
+let_board_go() {
+  [ -n "${child-}" ] && [ "$board_state" != writing ] || return 0
+  kill -0 "$child" 2>/dev/null && step "Letting the board at $port start again"
+  # shellcheck disable=SC2086 # two process numbers
+  (
+    trap 'kill "$nap" 2>/dev/null; exit 0' TERM
+    sleep "$board_patience" &
+    nap=$!
+    wait "$nap"
+    kill -TERM $child $watcher
+  ) </dev/null >/dev/null 2>&1 &
+  patience=$!
+  wait "$child" 2>/dev/null
+  child=''
+  kill -TERM "$patience" 2>/dev/null
+}
+
+# Seconds; a board that does not answer is asked for about ten.
+board_patience=20
+
 # interrupted EXIT-CODE
 # shellcheck disable=SC2329 # called by a trap
 interrupted() {
   trap '' INT TERM HUP
+  let_board_go
   stop_child
   case $board_state in
   writing) fail "$1" "Stopped while the board was being written." "Run the same command again: it writes everything anew." ;;
-  written) fail "$1" "Stopped; the board is written, but that is not recorded." "Run the same command again with --config-only to record it." ;;
+  written) fail "$1" "Stopped; the board is written, but that is not recorded." "Run the same command again." ;;
   esac
   fail "$1" "Stopped." "Nothing was written to the board."
 }

@@ -46,6 +46,7 @@ flash() {
   [ "$mode" != config-only ] || check_boards_table
   [ ! -f "$work/nvs-keys.bin" ] || find_keys_offset
   if [ -n "$device" ] && [ "$mode" = firmware-only ]; then
+    find_other_devices
     read_lease
     refuse_other_holder
     [ -n "$holder" ] || step "No board is recorded for $device yet: only the firmware is written, nothing is recorded"
@@ -59,6 +60,7 @@ flash() {
     find_out_who
     done_words='had it already: nothing was written'
   else
+    start_writing
     write_board "$@"
     done_words='written, verified and restarted'
   fi
@@ -108,12 +110,16 @@ save_files() {
   done
   [ ! -f "$work/nvs-keys.bin" ] || [ "$mode" = config-only ] || find_keys_offset
   plan >"$work/plan"
+  # shellcheck disable=SC2016 # what stands there is for the shell that runs it
   {
-    printf 'esptool --chip %s write-flash --flash-mode keep --flash-freq keep --flash-size keep' "$CHIP"
+    printf '#!/bin/sh\n# Writes these files to a board: sh write.sh --port PORT, and what else esptool takes before its command.\n'
+    printf 'cd -- "$(dirname -- "$0")" || exit 1\n'
+    printf 'exec ${EDGEFLOCK_ESPTOOL:-esptool} --chip %s --baud %s "$@" write-flash --flash-mode keep --flash-freq keep --flash-size keep' "$CHIP" "$baud"
     while read -r offset _ _ file; do printf ' %s %s' "$(hex_of "$offset")" "$file"; done <"$work/plan"
     printf '\n'
   } >"$fetch_folder/write.sh" || fail 12 "$fetch_folder cannot be written." "Name a folder that you may write."
-  step "Done: the files are in $fetch_folder, and write.sh there writes them"
+  chmod 700 "$fetch_folder/write.sh"
+  step "Done: the files are in $fetch_folder, and 'sh write.sh --port PORT' there writes them"
   [ "$mode" = firmware-only ] || printf '%s holds secrets: delete it when it is no longer needed.\n' "$fetch_folder" >&2
 }
 

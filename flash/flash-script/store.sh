@@ -38,12 +38,26 @@ login() {
   fi
 }
 
-# download URL FILE ARGUMENT...: by curl, with $work/curl.conf; sets http_status, 000 where nothing answered
+# download URL FILE ARGUMENT...: by curl, with $work/curl.conf; sets http_status, 000 where nothing answered. One that
+# broke off in the middle is begun again.
 download() {
   url=$1 target=$2
   shift 2
-  http_status=$(curl --silent --show-error --proto '=http,https' --connect-timeout 20 --max-time 900 -K "$work/curl.conf" --output "$target" --dump-header "$work/headers" --write-out '%{http_code}' "$@" "$url" 2>"$work/curl.error")
-  check_local "$(cat "$work/curl.error")"
+  for attempt in 1 2 3; do
+    http_status=$(curl --silent --show-error --proto '=http,https' --connect-timeout 20 --max-time 900 -K "$work/curl.conf" --output "$target" --dump-header "$work/headers" --write-out '%{http_code}' "$@" "$url" 2>"$work/curl.error")
+    curl_code=$?
+    check_local "$(cat "$work/curl.error")"
+    [ "$curl_code" -ne 0 ] && [ "$http_status" != 000 ] || return 0
+    # 23: the file could not be written
+    [ "$curl_code" -ne 23 ] || check_local 'No space left'
+    [ "$attempt" -lt 3 ] || fail 4 "The connection to $STORE_URL broke off ($(curl_said))." "Check this computer's network or VPN and run this again."
+    step "The connection broke off ($(curl_said)), once more"
+    sleep "$attempt"
+  done
+}
+
+curl_said() {
+  sed -n '$s/^curl: //p' "$work/curl.error" | cut -c 1-200
 }
 
 check_download() {
@@ -51,7 +65,7 @@ check_download() {
   200) ;;
   401 | 403) fail 5 "You may not read the firmware of class $CLASS at $STORE_URL ($http_status)." "$1" ;;
   404) fail 7 "The firmware of class $CLASS is no longer at $STORE_URL." "Fetch this script anew from ConfigMap $CLASS-flash; if that is no help, 'pulumi up' stores it again." ;;
-  000) fail 4 "The firmware at $STORE_URL cannot be reached ($(sed -n '$s/^curl: //p' "$work/curl.error" | cut -c 1-200))." "Check this computer's network or VPN; for a certificate of your own set CURL_CA_BUNDLE." ;;
+  000) fail 4 "The firmware at $STORE_URL cannot be reached ($(curl_said))." "Check this computer's network or VPN; for a certificate of your own set CURL_CA_BUNDLE." ;;
   *) fail 7 "The firmware at $STORE_URL cannot be fetched (HTTP status $http_status)." "Tell whoever runs the cluster." ;;
   esac
 }
