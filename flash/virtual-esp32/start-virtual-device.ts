@@ -157,8 +157,9 @@ async function powerOn(
       }),
     onCut: () => cable.pull(),
   });
-  const transport = options.pty ? await openPty(board) : await listen(board, options.port ?? 0);
-  const cable = new Cable("plugIn" in transport ? transport : undefined, (text) => consoleLog.note(text));
+  const note = (text: string) => consoleLog.note(text);
+  const transport = options.pty ? await openPty(board) : await listen(board, options.port ?? 0, note);
+  const cable = new Cable("plugIn" in transport ? transport : undefined, note);
   board.reset(options.boot ? "boot" : "download");
   let stopping: Promise<void> | undefined;
   const stop = async () => {

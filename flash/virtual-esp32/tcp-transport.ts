@@ -1,9 +1,11 @@
 // The serial port of a virtual board on a TCP port of this machine: a bare byte stream, or telnet with
-// RFC 2217 when the client starts that way. Listens on 127.0.0.1 only.
+// RFC 2217 when the client starts that way. Listens on 127.0.0.1 only, and there for this user's programs: whoever gets
+// in can read the flash, and the passwords in it.
 import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { VisibleError } from "../../model/visible-error.ts";
 import type { Board } from "./board.ts";
+import { isOwnPeer } from "./peer-user.ts";
 import { looksLikeTelnet, Rfc2217Server, telnetEscape } from "./rfc2217.ts";
 import type { SerialLink } from "./serial-link.ts";
 
@@ -25,14 +27,27 @@ export interface TcpTransport {
   close(): Promise<void>;
 }
 
-/** Serves `board` on `port`, or on a free one for 0. @throws VisibleError when the port is taken. */
-export async function listen(board: Board, port: number): Promise<TcpTransport> {
+/**
+ * Serves `board` on `port`, or on a free one for 0.
+ *
+ * @param note told of clients that are sent away
+ * @throws VisibleError when the port is taken
+ */
+export async function listen(
+  board: Board,
+  port: number,
+  note: (text: string) => void,
+): Promise<TcpTransport> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {}); // a client that resets its connection has gone, no more
-    void serve(board, socket);
+    if (isOurs(socket)) void serve(board, socket);
+    else {
+      note("a program of another user of this machine was sent away");
+      socket.destroy();
+    }
   });
   const chosen = await startListening(server, port);
   return {
@@ -46,6 +61,12 @@ export async function listen(board: Board, port: number): Promise<TcpTransport> 
       if (server.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+function isOurs({ remoteAddress: address, remotePort: port, localPort }: Socket): boolean {
+  return address !== undefined && port !== undefined && localPort !== undefined
+    ? isOwnPeer({ address, port, localPort })
+    : false; // gone already
 }
 
 function startListening(server: Server, port: number): Promise<number> {

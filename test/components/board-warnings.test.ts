@@ -41,7 +41,9 @@ describe("boards that an update would lock out", () => {
 
   it("are none of a device whose board became another one since", () => {
     const later = { holder: "mac of moved", flashedAt: "2026-11-25T11:00:00Z" };
-    expect(boardsLockedOut([board("moved", 1), board("now", 2, later)], { moved: 2, now: 2 }, NONE)).toEqual([]);
+    expect(boardsLockedOut([board("moved", 1), board("now", 2, later)], { moved: 2, now: 2 }, NONE)).toEqual(
+      [],
+    );
   });
 
   it("are named up to ten", () => {

@@ -1,4 +1,5 @@
 // The virtual board as a whole, with real firmware processes and raw clients.
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -155,6 +156,24 @@ describe("the serial port of a virtual board", () => {
     await until(() => third.received().includes("tick"));
     third.socket.destroy();
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "is for its own user alone: others of this machine are sent away",
+    async () => {
+      await using device = await running("while :; do echo tick; sleep 0.02; done");
+      const program =
+        "import socket,sys; s=socket.create_connection(('127.0.0.1',int(sys.argv[1]))); s.settimeout(5); print(len(s.recv(99)))";
+      const connects = async (uid: number) => {
+        const child = spawn("python3", ["-c", program, String(device.port)], { uid, gid: uid, cwd: "/" });
+        const said = child.stdout.toArray();
+        await once(child, "close");
+        return Number(Buffer.concat(await said).toString());
+      };
+      expect(await connects(65_534)).toBe(0);
+      expect(device.console.join("\n")).toContain("a program of another user of this machine was sent away");
+      expect(await connects(0)).toBeGreaterThan(0);
+    },
+  );
 
   it("keeps running what runs when a terminal comes and goes", async () => {
     await using device = await running("while :; do echo tick; sleep 0.02; done");
