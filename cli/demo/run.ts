@@ -13,7 +13,7 @@ import { pluginSummary, prepareEnvironment } from "../../toolchain/environment.t
 import { stderrProgress } from "../../toolchain/progress.ts";
 import { recoverStack } from "../../toolchain/recover-stack.ts";
 import { demoSecrets, secretVariables } from "./demo-secrets.ts";
-import { flashVirtualBoard } from "./flash-virtual-board.ts";
+import { flashVirtualBoard, settingsOf } from "./flash-virtual-board.ts";
 import { MANIFESTS, PROJECT, SECRETS_FILE, STACK, STACK_FILE } from "./places.ts";
 import { type PulumiRunner, pulumiRunner } from "./pulumi-runner.ts";
 import { renderSummary } from "./summary.ts";
@@ -42,10 +42,17 @@ export async function runDemo(): Promise<void> {
   await giveUsers(documents, cluster.kubeconfig);
   const device = documents.devices[0]!.manifest;
   const deviceClass = device.spec.deviceClassReference.name;
+  const namespace = device.metadata.namespace ?? documents.clusters[0]!.manifest.spec.namespace;
   heading("One board: flashed by the real esptool into a virtual ESP32, then booted");
   await flashVirtualBoard({
     script: (await pulumi.output<Record<string, string>>("flashScripts"))[deviceClass]!,
     device: device.metadata.name,
+    deviceClass,
+    settings: await settingsOf(
+      await connect({ kubeconfig: cluster.kubeconfig }),
+      namespace,
+      device.metadata.name,
+    ),
     env,
   });
   console.log(

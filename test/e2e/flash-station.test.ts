@@ -60,6 +60,7 @@ describe("the station", () => {
       const devices = await Promise.all(Array.from({ length: 9 }, () => board(bench)));
       for (const device of devices) stack.use(device);
       const { summary, log } = await station(bench, { ports: devices.map(({ url }) => url) });
+      expect(log.map(({ error }) => error).filter(Boolean)).toEqual([]);
       expect(summary).toEqual({ flashed: 8, unchanged: 0, failed: 0, nothingLeft: true });
       const flashed = log.filter(({ outcome }) => outcome === "flashed");
       expect(flashed.map(({ device }) => device).sort()).toEqual(names);
