@@ -10,6 +10,8 @@ import { OWN_LABEL, OWN_LABELS, plainValueRules, settingKeyRules } from "../sche
 import { ARGUMENT_NAME_MAX } from "../schema-program.ts";
 import { TELEMETRY_RULES } from "../schema-telemetry.ts";
 import { KIND_FACTS } from "./definitions.ts";
+import type { Policy, Validation } from "./policy.ts";
+import { SECRET_REFERENCES } from "./secret-references.ts";
 
 const API = "admissionregistration.k8s.io/v1";
 
@@ -25,23 +27,6 @@ export interface AdmissionObject {
   kind: "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding";
   metadata: { name: string };
   spec: object;
-}
-
-interface Validation {
-  expression: string;
-  message?: string;
-  messageExpression?: string;
-  reason?: "Invalid" | "Forbidden";
-}
-
-interface Policy {
-  name: string;
-  kinds: Kind[];
-  operations: ("CREATE" | "UPDATE" | "DELETE")[];
-  validations: Validation[];
-  variables?: { name: string; expression: string }[];
-  /** The validations are tried with each object of this kind in the namespace, as `params`. */
-  forEach?: Kind;
 }
 
 const invalid = ([expression, message]: [rule: string, message: string]): Validation => ({
@@ -97,41 +82,6 @@ const CLUSTER: Policy = {
     ...celAbout("object.spec", [...TELEMETRY_RULES, ...ARTIFACT_RULES]),
     ...ADMIN_NAME_RULES,
   ].map(invalid),
-};
-
-const readable = (name: string) =>
-  `authorizer.group('').resource('secrets').namespace(request.namespace)${name}.allowed()`;
-
-/**
- * What a device gets ends in its Secret, which whoever manages devices may read. So who writes where a secret comes from
- * must be allowed to read it there: by name from a Secret; what the update's own configuration and environment hold is
- * for those who may read every Secret of the namespace. A source that was there before is nobody's new wish.
- */
-const SECRET_REFERENCES: Policy = {
-  name: "edgeflock-secret-references",
-  kinds: ["DeviceClass", "DeviceGroup", "Device"],
-  operations: ["CREATE", "UPDATE"],
-  variables: [
-    {
-      name: "before",
-      expression: "oldObject != null && has(oldObject.spec.secrets) ? oldObject.spec.secrets : {}",
-    },
-    { name: "now", expression: "has(object.spec.secrets) ? object.spec.secrets : {}" },
-    {
-      name: "wanted",
-      expression:
-        "variables.now.map(key, variables.now[key]).filter(source, !has(source.random) && !variables.before.exists(key, variables.before[key] == source))",
-    },
-  ],
-  validations: [
-    {
-      // What all may be read of is asked first, and once: each question has its price in CEL's budget.
-      expression: `size(variables.wanted) == 0 || ${readable(".check('list')")} || variables.wanted.all(source, has(source.fromSecret) && ${readable(".name(source.fromSecret.name).check('get')")})`,
-      message:
-        "spec.secrets: whoever says where a secret comes from must be allowed to read it there: the Secret of fromSecret, and for fromConfig and fromEnv every Secret of the namespace",
-      reason: "Forbidden",
-    },
-  ],
 };
 
 const annotation = (key: string) =>
@@ -199,7 +149,7 @@ export const POLICIES: readonly Policy[] = [
   LABELS,
   ARGUMENTS,
   CLUSTER,
-  SECRET_REFERENCES,
+  ...SECRET_REFERENCES,
   DEVICE_IDENTITY,
   CLUSTER_IDENTITY,
   CLASS_IN_USE,

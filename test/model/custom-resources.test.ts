@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { admissionObjects, POLICIES } from "../../model/custom-resources/admission-policies.ts";
-import { customResourceDefinitions } from "../../model/custom-resources/definitions.ts";
+import { customResourceDefinitions, KIND_FACTS } from "../../model/custom-resources/definitions.ts";
+import { NAMED_SECRETS } from "../../model/custom-resources/secret-references.ts";
 import type { JsonSchema } from "../../model/custom-resources/structural-schema.ts";
+import { KINDS } from "../../model/names.ts";
 
 type Versions = { versions: [{ schema: { openAPIV3Schema: JsonSchema } }] };
 const schemas = customResourceDefinitions().map(
@@ -62,5 +64,35 @@ describe("the admission policies", () => {
       if (kind !== "ValidatingAdmissionPolicyBinding") continue;
       expect(spec).toMatchObject({ policyName: metadata.name, validationActions: ["Deny"] });
     }
+  });
+});
+
+describe("the policies of secret references", () => {
+  /** The place that a schema names a Secret in; sources beside a plain text have no schema. */
+  const placesIn = (spec: JsonSchema) =>
+    [...below(spec, "")]
+      .filter(
+        ([at, { properties = {}, description }]) =>
+          "fromSecret" in properties ||
+          (/secret$/i.test(at) && !at.endsWith(".fromSecret") && "name" in properties) ||
+          /where that comes from/.test(description ?? ""),
+      )
+      .map(([at]) => at.slice(1));
+  const covers = (path: string, place: string) => {
+    const [known, found] = [path.split("."), place.split(".")];
+    return (
+      known.length === found.length && known.every((part, index) => part === "*" || part === found[index])
+    );
+  };
+
+  it.each(KINDS)("know every place of a %s that names a Secret", (kind) => {
+    const [, { properties }] = schemas.find(([name]) => name.startsWith(`${KIND_FACTS[kind].plural}.`))!;
+    const places = placesIn(properties!.spec!).filter(
+      (place) => kind !== "DeviceGroup" || place !== "secret",
+    );
+    const known = NAMED_SECRETS[kind];
+    expect(places.length).toBeGreaterThan(0);
+    expect(places.filter((place) => !known.some((path) => covers(path, place)))).toEqual([]);
+    expect(known.filter((path) => !places.some((place) => covers(path, place)))).toEqual([]);
   });
 });
