@@ -10,6 +10,7 @@ import { requestToken } from "../../kubernetes/service-account-token.ts";
 import { API_GROUP, API_VERSION, PLURALS } from "../../model/names.ts";
 import { installKinds } from "./installed-kinds.ts";
 import { cluster } from "./manifests.ts";
+import { type OwnCluster, ownCluster } from "./own-cluster.ts";
 import { TestProject } from "./test-project.ts";
 
 const RBAC = "rbac.authorization.k8s.io";
@@ -79,16 +80,17 @@ const WRITTEN: Record<string, (name: string) => Spec> = {
 describe("Secrets that a DevicesCluster names", () => {
   let project: TestProject;
   let namespace: string;
-  let kinds: AsyncDisposable;
+  let kubernetes: OwnCluster;
   /** May edit DevicesClusters, and read and change the Secrets "known" and "known-2" alone. */
   let editor: KubernetesApi;
   /** May do that, and read and change every Secret of the namespace. */
   let manager: KubernetesApi;
 
   beforeAll(async () => {
-    project = await TestProject.create();
+    kubernetes = await ownCluster("secrets-");
+    project = await TestProject.create(undefined, kubernetes.kubeconfig);
     namespace = project.id;
-    kinds = await installKinds(project.api);
+    await installKinds(project.api);
     await make({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
     const clusters = { apiGroups: [API_GROUP], resources: [PLURALS.DevicesCluster], verbs: ["*"] };
     const secrets = { apiGroups: [""], resources: ["secrets"], verbs: ["get", "patch"] };
@@ -100,13 +102,8 @@ describe("Secrets that a DevicesCluster names", () => {
     });
   });
   afterAll(async () => {
-    for (const name of ["kept", "editor", "manager"]) {
-      await project?.kubectl("delete", "devicescluster", `${namespace}-${name}`, "--ignore-not-found");
-      await project?.kubectl("delete", "clusterrole,clusterrolebinding", `${namespace}-${name}`);
-    }
-    await project?.kubectl("delete", "namespace", namespace, "--wait=false");
-    await kinds?.[Symbol.asyncDispose]();
     await project?.[Symbol.asyncDispose]();
+    await kubernetes?.[Symbol.asyncDispose]();
   });
 
   const make = (object: object) => project.api.create(object as never);
