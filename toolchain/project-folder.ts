@@ -1,6 +1,6 @@
 // The folder of the user's project and the ignored folder of ours in it. Touches files.
 import { existsSync } from "node:fs";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { VisibleError } from "../model/visible-error.ts";
 
@@ -19,7 +19,9 @@ export function projectFolder(start: string = process.cwd()): string {
 export async function stateFolder(project: string): Promise<string> {
   const folder = join(project, ".edgeflock");
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await chmod(folder, 0o700);
+  // of a volume in a Pod, root is the owner and the Pod the only one who sees it
+  const isVolume = process.getuid?.() !== 0 && (await stat(folder)).uid === 0;
+  if (!isVolume) await chmod(folder, 0o700);
   const ignore = join(folder, ".gitignore");
   if (!existsSync(ignore)) await writeFile(ignore, "*\n");
   return folder;

@@ -8,6 +8,8 @@ import { listSourceTree, type SourceEntry, sourceEntry } from "../../../builders
 import { tryCommand } from "../../../toolchain/run-command.ts";
 
 const PACKAGES = "node_modules";
+/** With the passphrase and the state; also where nobody told git to ignore it. */
+const STATE = ".edgeflock";
 
 /** Everything but packages; of a project that is not in git, all. */
 export async function projectFiles(project: string): Promise<SourceEntry[]> {
@@ -36,8 +38,12 @@ async function filesOfGit(project: string): Promise<string[] | undefined> {
   const paths = new Set(listed.stdout.split("\0").map((path) => path.replace(/\/$/, "")));
   return [...paths].filter(
     // what was deleted is listed until that is committed
-    (path) => path !== "" && !path.split("/").includes(PACKAGES) && existsSync(join(project, path)),
+    (path) => path !== "" && !isOmitted(path) && existsSync(join(project, path)),
   );
+}
+
+function isOmitted(path: string): boolean {
+  return path.split("/").some((part) => part === PACKAGES || part === STATE);
 }
 
 function below(folder: string, entry: SourceEntry): SourceEntry {
