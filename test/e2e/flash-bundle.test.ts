@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ClusterSource } from "../../flash/station/cluster-source.ts";
 import {
   startVirtualDevice,
   type VirtualDeviceOptions,
@@ -58,7 +59,7 @@ describe("an exported bundle", () => {
 
     // nobody else gets what is reserved
     const refused = await bench.flash(["cam-1", "--port", first.url]);
-    expect(refused.stderr).toContain("bundle:");
+    expect(refused.stderr).toContain("cam-1 is reserved for the exported bundle");
     expect(refused.code).toBe(11);
 
     const ran = await flashed("b", "--port", first.url, "--port", second.url);
@@ -102,6 +103,44 @@ describe("an exported bundle", () => {
     const both = await online("bundle", "merge", "b.results.jsonl", "copy.results.jsonl");
     expect(both.stderr).toContain(second.mac);
     expect(both.code).toBe(11);
+  });
+
+  it("merged, says of a board that was begun again that nothing is known of it, and refuses one that is another device", async () => {
+    const { leases } = await ClusterSource.open(bench.api, bench.namespace, CLASS);
+    const [mac, other] = ["24:0a:c4:00:00:01", "24:0a:c4:00:00:02"];
+    for (const device of ["cam-1", "cam-2"]) await leases.claim(device, "bundle:x");
+    await leases.claim("cam-3", other);
+    const line = (outcome: string, device: string, board: string, second: number) =>
+      `${JSON.stringify({
+        time: `2026-11-26T10:00:0${second}Z`,
+        outcome,
+        who: "ann",
+        port: "p",
+        mac: board,
+        device,
+        class: CLASS,
+        cluster: "greenhouse",
+        namespace: bench.namespace,
+        bundle: "x",
+        ...(outcome === "flashed" && { configDigest: "sha256:c", artifactDigest: "sha256:a" }),
+      })}\n`;
+    const log = join(bench.folder, "x.jsonl");
+    writeFileSync(log, line("claimed", "cam-1", mac, 1) + line("flashed", "cam-1", mac, 2));
+    expect((await online("bundle", "merge", log)).code).toBe(0);
+    expect(await leases.read("cam-1")).toMatchObject({ holder: mac, flashedAt: "2026-11-26T10:00:02Z" });
+
+    writeFileSync(log, line("claimed", "cam-1", mac, 3), { flag: "a" });
+    writeFileSync(log, line("flashed", "cam-2", other, 4), { flag: "a" });
+    const ran = await online("bundle", "merge", log);
+    expect(ran.stderr).toContain(`The board ${other} became cam-2 at the bench and is cam-3 in the cluster`);
+    expect(ran.code).toBe(11);
+    expect(await leases.read("cam-1")).toMatchObject({
+      holder: mac,
+      flashedAt: undefined,
+      configDigest: undefined,
+    });
+    expect(await holderOf("cam-2")).toBe("bundle:x");
+    expect(await holderOf("cam-3")).toBe(other);
   });
 
   it("frees what was not used, when it is given back or lost", async () => {
