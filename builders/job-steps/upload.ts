@@ -1,29 +1,28 @@
 // Uploads what the builders of a pod left, with a right that is good for this and nothing else. Reads mounted volumes;
 // sends to the API server or to a URL; tries again for as long as its pod may live.
 import { createHash } from "node:crypto";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { KubernetesApi, KubernetesError } from "../../kubernetes/api.ts";
 import { VisibleError } from "../../model/visible-error.ts";
-import { packArchive, unpackArchive } from "../artifact-archive.ts";
-import { packOutput } from "../describe-artifact.ts";
 import { PATHS, type UploadGrant, type UploadReport } from "../kubernetes-job/contract.ts";
-import { librariesOf } from "../libraries.ts";
+import { collectConfigs, collectFirmware } from "./collect.ts";
 
 /** Bytes in one object: see builders/stores/artifact-parts.ts. */
 const PART = 900 * 1024;
-/** Of a device's image and of its text. */
-const LARGEST_CONFIG = 1024 * 1024;
 /** Milliseconds. */
 const LONGEST_PAUSE = 10_000;
 
 export async function upload(): Promise<void> {
   const grant = JSON.parse(await readFile(join(PATHS.grant, "grant.json"), "utf8")) as UploadGrant;
-  const files = grant.what === "firmware" ? await firmware() : await configs();
+  const archive =
+    grant.what === "firmware"
+      ? await collectFirmware(PATHS.output, join(PATHS.input, "source"))
+      : await collectConfigs(PATHS.output);
   // level 6, as everywhere: equal files give equal bytes
-  const bytes = gzipSync(packArchive(files));
+  const bytes = gzipSync(archive);
   const parts =
     grant.to.kind === "objects" ? await toObjects(grant.to, bytes) : await toUrl(grant.to.url, bytes);
   const report: UploadReport = {
@@ -33,27 +32,6 @@ export async function upload(): Promise<void> {
   };
   console.log(`uploaded ${bytes.length} bytes, sha256:${report.sha256}`);
   await writeFile("/dev/termination-log", JSON.stringify(report));
-}
-
-/** What is part of the artefact, and its bill of materials while the source is at hand. */
-async function firmware(): Promise<Map<string, Uint8Array>> {
-  const libraries = await librariesOf(join(PATHS.input, "source"));
-  const archive = await packOutput(join(PATHS.output, "0"), libraries);
-  return new Map([...unpackArchive(archive)].map(([path, bytes]) => [`0/${path}`, bytes]));
-}
-
-async function configs(): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  const folders = await readdir(PATHS.output);
-  for (const folder of folders.filter((name) => /^\d+$/.test(name))) {
-    for (const name of ["config.bin", "config.csv"]) {
-      const path = join(PATHS.output, folder, name);
-      const info = await stat(path).catch(() => undefined);
-      // what is missing is told where each device's result is looked at
-      if (info?.isFile() && info.size <= LARGEST_CONFIG) files.set(`${folder}/${name}`, await readFile(path));
-    }
-  }
-  return files;
 }
 
 async function toObjects(to: UploadGrant["to"] & { kind: "objects" }, bytes: Uint8Array): Promise<number> {
