@@ -9,8 +9,10 @@ import type { ArtifactStore, BuildControl, Executor, ExecutorJob, StoreUpload } 
 import { checkOutput } from "../executors/check-output.ts";
 import { flashSizeBytes } from "../flash-size.ts";
 import type { TurnQueue } from "../turn-queue.ts";
+import { apiEndpoints } from "./api-endpoints.ts";
 import { batchesOf } from "./batches.ts";
 import type { JobPlacement, UploadGrant } from "./contract.ts";
+import { type Egress, toApi, toRepository, toUrl } from "./egress.ts";
 import { claimJob, type JobPlace, leaveJob, ownerOf, releaseJob, sweepSuspended } from "./job-objects.ts";
 import { firmwareJobName, jobObjectNames } from "./names.ts";
 import { type JobPlan, jobSeconds, planJob } from "./plan-job.ts";
@@ -202,9 +204,14 @@ export class KubernetesJobExecutor implements Executor {
       ...(hostNetwork && { hostNetwork }),
     };
     const grant: UploadGrant = { what: firmware ? "firmware" : "config", to };
-    const ports = upload ? [portOf(upload.url)] : apiPorts(hostNetwork?.apiPort ?? new URL(api.server).port);
-    const network = container.network === true;
-    return { job, objects: { ...input, grant, network, ports }, upload };
+    const egress: Egress[] = [
+      upload
+        ? toUrl(upload.url)
+        : toApi(await apiEndpoints(api), hostNetwork?.apiPort ?? new URL(api.server).port),
+      ...(git ? [toRepository(git)] : []),
+      ...(container.network === true ? [{ kind: "anywhere" as const }] : []),
+    ];
+    return { job, objects: { ...input, grant, egress }, upload };
   }
 
   async #sweep(): Promise<void> {
@@ -222,16 +229,6 @@ function outputNames(name: string, jobs: readonly ExecutorJob[]): string[] {
   const room = firmware ? (flashSizeBytes(firmware.flashSize) ?? 0) + 2 ** 20 : jobs.length * 2 ** 17;
   const { output } = jobObjectNames(name);
   return Array.from({ length: Math.min(64, Math.ceil(room / PART) + 1) }, (_, index) => output(index));
-}
-
-/** Seen from a pod, the server may listen on another port than from here. */
-function apiPorts(own: string): number[] {
-  return [...new Set([Number(own || 443), 443, 6443])];
-}
-
-function portOf(url: string): number {
-  const { port, protocol } = new URL(url);
-  return Number(port || (protocol === "http:" ? 80 : 443));
 }
 
 function titleOf(jobs: readonly ExecutorJob[]): string {

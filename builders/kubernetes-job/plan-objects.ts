@@ -2,6 +2,7 @@
 // right to write there and nothing else, and the rules for its network. Pure.
 import type { KubernetesObject } from "../../kubernetes/api.ts";
 import { JOB_LABEL, type StepRequest, type UploadGrant } from "./contract.ts";
+import { type Egress, egressRules } from "./egress.ts";
 import { type JobObjectNames, jobObjectNames } from "./names.ts";
 
 export interface JobOwner {
@@ -18,10 +19,8 @@ export interface ObjectsPlan {
   /** The gzipped tar, cut. */
   source: readonly Uint8Array[];
   grant: UploadGrant;
-  /** Whether the builder may use the network. */
-  network: boolean;
-  /** Where the upload goes: TCP ports. */
-  ports: readonly number[];
+  /** Where its pod may send to. */
+  egress: readonly Egress[];
 }
 
 export function planObjects(plan: ObjectsPlan): KubernetesObject[] {
@@ -75,27 +74,13 @@ function uploadObjects(
   ];
 }
 
-/** Link-local addresses: there clouds tell whoever asks who the node is. */
-const LINK_LOCAL = "169.254.0.0/16";
-
-/**
- * A policy is of a pod, not of a container: the upload's way out is the builder's too, but the builder has no token.
- * https://kubernetes.io/docs/concepts/services-networking/network-policies/
- */
-function networkPolicy({ owner, network, ports, request }: ObjectsPlan, names: JobObjectNames) {
-  const anywhere = { ipBlock: { cidr: "0.0.0.0/0", except: [LINK_LOCAL] } };
-  const anywhere6 = { ipBlock: { cidr: "::/0", except: ["fe80::/10"] } };
-  const everywhere = [anywhere, anywhere6];
-  const dns = ["UDP", "TCP"].map((protocol) => ({ protocol, port: 53 }));
-  const free = network || request.source?.kind === "git";
+function networkPolicy({ owner, egress }: ObjectsPlan, names: JobObjectNames) {
   return object(owner, "networking.k8s.io/v1", "NetworkPolicy", names.network, {
     spec: {
       podSelector: { matchLabels: { [JOB_LABEL]: owner.name } },
       policyTypes: ["Ingress", "Egress"],
       ingress: [],
-      egress: free
-        ? [{ to: everywhere }]
-        : [{ ports: dns }, { to: everywhere, ports: ports.map((port) => ({ protocol: "TCP", port })) }],
+      egress: egressRules(egress),
     },
   });
 }

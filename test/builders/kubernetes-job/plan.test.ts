@@ -107,8 +107,7 @@ describe("the objects beside it", () => {
     files: { "0.0": Buffer.from("{}"), "0.1": Buffer.from("hunter2") },
     source: [Buffer.from("a"), Buffer.from("b")],
     grant: { what: "firmware", to },
-    network: false,
-    ports: [443, 6443],
+    egress: [{ kind: "endpoints", endpoints: [{ address: "10.0.0.1", port: 443 }] }],
   });
   const named = (kind: string) => objects.filter((one) => one.kind === kind);
 
@@ -138,7 +137,8 @@ describe("the objects beside it", () => {
     expect(policy!.spec).toMatchObject({
       podSelector: { matchLabels: { "edgeflock.io/builder-job": "firmware-1" } },
     });
-    const { egress } = policy!.spec as { egress: { ports: { port: number }[] }[] };
-    expect(egress.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual([53, 53, 443, 6443]);
+    expect((policy!.spec as { egress: object[] }).egress).toEqual([
+      { to: [{ ipBlock: { cidr: "10.0.0.1/32" } }], ports: [{ protocol: "TCP", port: 443 }] },
+    ]);
   });
 });
