@@ -166,11 +166,12 @@ export class KubernetesApi {
 
   async create<T = KubernetesObject>(
     object: ObjectAddress,
-    options: { fieldManager?: string } = {},
+    { fieldManager, dryRun }: { fieldManager?: string; dryRun?: boolean } = {},
   ): Promise<T> {
     const { name: _, ...rest } = object.metadata;
     const path = await this.pathOf({ ...object, metadata: rest });
-    return this.request<T>("POST", path, { body: object, query: { fieldManager: options.fieldManager } });
+    const query = { fieldManager, dryRun: dryRun ? "All" : undefined };
+    return this.request<T>("POST", path, { body: object, query });
   }
 
   async replace<T = KubernetesObject>(object: ObjectAddress): Promise<T> {

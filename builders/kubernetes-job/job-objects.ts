@@ -1,5 +1,7 @@
 // A builder's Job in the cluster: made, joined, looked at, left. Asks the API server.
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { type KubernetesApi, KubernetesError, type KubernetesObject } from "../../kubernetes/api.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import { JOB_LABEL } from "./contract.ts";
@@ -44,7 +46,7 @@ async function tryClaim(place: JobPlace, plan: KubernetesObject): Promise<Claim 
   const found = await getJob(place);
   if (!found) return await create(place, plan);
   if (found.metadata.deletionTimestamp !== undefined) return undefined;
-  const same = worksAlike(found, plan);
+  const same = await worksAlike(api, found, plan);
   if (outcomeOf(found) === "failed" || (!same && outcomeOf(found) === "complete")) {
     // a failure that somebody has told of already, or a result of something else
     await remove(place, found);
@@ -66,32 +68,31 @@ async function tryClaim(place: JobPlace, plan: KubernetesObject): Promise<Claim 
   }
 }
 
-/** Whoever takes the results of a Job takes the word of what ran in it: it has to be what would be run here. */
-function worksAlike(found: KubernetesObject, plan: KubernetesObject): boolean {
-  return JSON.stringify(workOf(found)) === JSON.stringify(workOf(plan));
-}
-
-function workOf({ spec }: KubernetesObject) {
-  const pod = (spec as { template: { spec: PodSpec } }).template.spec;
-  return [...pod.initContainers, ...pod.containers].map(
-    ({ name, image, command = [], args = [], env = [] }) => ({
-      ...{ name, image, command, args },
-      env: env.map((one) => [one.name, one.value ?? ""]),
-    }),
-  );
+/**
+ * Whoever takes the results of a Job takes the word of what ran in it: its pods have to be what would be run here, down
+ * to each volume. The server says what it would make of the plan, with all that it fills in.
+ */
+async function worksAlike(api: KubernetesApi, found: JobObject, plan: KubernetesObject): Promise<boolean> {
+  const name = `compare-${randomBytes(8).toString("hex")}`;
+  const other = { ...plan, metadata: { ...plan.metadata, name } };
+  const planned = await api.create<JobObject>(other, { fieldManager: FIELD_MANAGER, dryRun: true });
+  return isDeepStrictEqual(workOf(found), workOf(planned));
 }
 
 interface PodSpec {
-  initContainers: PodContainer[];
-  containers: PodContainer[];
+  initContainers: { resources?: unknown }[];
+  containers: { resources?: unknown }[];
+  [field: string]: unknown;
 }
 
-interface PodContainer {
-  name: string;
-  image: string;
-  command?: string[];
-  args?: string[];
-  env?: { name: string; value?: string }[];
+/** All that decides what comes out; where it runs, and with how much memory, does not. */
+function workOf({ spec }: JobObject): unknown {
+  const { initContainers, containers, ...pod } = (spec as unknown as { template: { spec: PodSpec } }).template
+    .spec;
+  for (const field of ["nodeSelector", "priority", "priorityClassName", "preemptionPolicy"])
+    delete pod[field];
+  const all = [...initContainers, ...containers].map(({ resources: _, ...container }) => container);
+  return { ...pod, all };
 }
 
 function otherWork({ namespace, name }: JobPlace): VisibleError {
@@ -218,11 +219,19 @@ export function getJob({ api, namespace, name }: Omit<JobPlace, "waiter">): Prom
   });
 }
 
-export function podsOf({ api, namespace, name }: JobPlace): Promise<PodObject[]> {
-  return api.list<PodObject>(
+/** Those that its controller made: a label anybody can give. */
+export async function podsOf(
+  { api, namespace, name }: JobPlace,
+  { metadata }: JobObject,
+): Promise<PodObject[]> {
+  const pods = await api.list<PodObject>(
     { apiVersion: "v1", kind: "Pod", namespace },
     { labelSelector: `${JOB_LABEL}=${name}` },
   );
+  return pods.filter((pod) => {
+    const owners = pod.metadata.ownerReferences as { uid: string; controller?: boolean }[] | undefined;
+    return owners?.some(({ uid, controller }) => uid === metadata.uid && controller === true);
+  });
 }
 
 export function ownerOf(job: JobObject): JobOwner {

@@ -135,7 +135,8 @@ class Watch {
         await renewWait(this.#place);
         this.#renewed = Date.now();
       }
-      const [job, pods] = await Promise.all([getJob(this.#place), podsOf(this.#place)]);
+      const job = await getJob(this.#place);
+      const pods = job ? await podsOf(this.#place, job) : [];
       this.#heardFrom = Date.now();
       if (!job || job.metadata.deletionTimestamp !== undefined) return "gone";
       await this.#lookForRefusal(job, pods);
