@@ -2,7 +2,7 @@
 // (docs/builders.md). Starts builders; touches the cache folder.
 import { join } from "node:path";
 import { VisibleError } from "../../model/visible-error.ts";
-import { quiet } from "../../toolchain/progress.ts";
+import { type Progress, quiet } from "../../toolchain/progress.ts";
 import type { BuildControl, ExecutorJob, Json } from "../contract.ts";
 import { executorFor, type JobExecutors } from "../executors/executor-for.ts";
 import { runAll } from "../executors/run-all.ts";
@@ -91,10 +91,11 @@ async function run(
       ? `Building the configuration image of ${ready[0]!.request.device}`
       : `Building ${jobs.length} configuration images`;
   const executor = await executorFor(builder.run, options.jobs);
-  const ran = await progress.step(title, () =>
-    // one line for all of them
-    runAll(executor, jobs, { ...options, progress: quiet }),
-  );
+  const ran = await progress.step(title, (step) => {
+    // one line for all of them, with what the last one said
+    const inside: Progress = { ...progress, step: (_, work) => work(step) };
+    return runAll(executor, jobs, { ...options, progress: inside });
+  });
   const outcomes = new Map(ready.map((one, index) => [one, ran[index]!]));
   return await Promise.allSettled(
     started.map(async (one) => {

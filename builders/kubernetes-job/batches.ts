@@ -12,6 +12,8 @@ export const MOST_RUNS = 25;
 const FEWEST_RUNS = 6;
 /** Bytes a device beside its files: their names in the request. */
 const NAMES = 200;
+/** Bytes of all containers' commands and environments: the API server stores no object of more than 1.5 MiB. */
+const LARGEST_POD = 512 * 1024;
 
 /** As many Jobs as can run at once, if that is worth it, each with as many devices as the others. */
 export function devicesOfAJob(devices: number, slots: number): number {
@@ -23,12 +25,17 @@ export function devicesOfAJob(devices: number, slots: number): number {
   return Math.ceil(devices / jobs);
 }
 
+/** How many containers fit into one pod: each has the command and the environment of its own. */
+function containersOfAPod({ command, environment }: Pick<ExecutorJob, "command" | "environment">): number {
+  return Math.max(1, Math.floor(LARGEST_POD / JSON.stringify([command, environment]).length));
+}
+
 /**
  * In order, each as large as its share, and as its inputs fit into one Secret.
  * @param slots how many Jobs can run at once
  */
 export async function batchesOf(jobs: readonly ExecutorJob[], slots: number): Promise<ExecutorJob[][]> {
-  const most = devicesOfAJob(jobs.length, slots);
+  const most = Math.min(devicesOfAJob(jobs.length, slots), ...jobs.slice(0, 1).map(containersOfAPod));
   const all: ExecutorJob[][] = [];
   let room = 0;
   for (const job of jobs) {

@@ -14,7 +14,8 @@ import { batchesOf } from "./batches.ts";
 import type { JobPlacement, UploadGrant } from "./contract.ts";
 import { type Egress, toApi, toRepository, toUrl } from "./egress.ts";
 import { claimJob, type JobPlace, leaveJob, ownerOf, releaseJob, sweepSuspended } from "./job-objects.ts";
-import { firmwareJobName, jobObjectNames } from "./names.ts";
+import { firmwareJobName, jobObjectNames, nameForStore } from "./names.ts";
+import { patiently } from "./patience.ts";
 import { type JobPlan, jobSeconds, planJob } from "./plan-job.ts";
 import { type ObjectsPlan, planObjects } from "./plan-objects.ts";
 import { takeUpload, writeOutputs } from "./take-output.ts";
@@ -107,22 +108,25 @@ export class KubernetesJobExecutor implements Executor {
     }
   }
 
-  async #runJob(name: string, jobs: readonly ExecutorJob[], control: BuildControl): Promise<void> {
+  async #runJob(build: string, jobs: readonly ExecutorJob[], control: BuildControl): Promise<void> {
     const first = jobs[0]!;
-    const plan = await this.#plan(name, jobs);
+    const plan = await this.#plan(build, jobs);
     const { api, namespace } = this.#options;
     await this.#sweep();
-    const place = { api, namespace, name, waiter: newWaiter() };
+    const place = { api, namespace, name: plan.job.name, waiter: newWaiter() };
     const signal = control.signal ?? new AbortController().signal;
     const progress = control.progress ?? quiet;
-    await progress.step(`Running ${titleOf(jobs)} as Job ${namespace}/${name}`, async (step) => {
+    await progress.step(`Running ${titleOf(jobs)} as Job ${namespace}/${place.name}`, async (step) => {
       for (let attempt = 1; ; attempt++) {
         const done = await this.#attempt(place, plan, jobs, { ...control, signal, step });
         if (done) return;
         if (attempt === MOST_ATTEMPTS) {
-          throw new VisibleError(`${first.name}: its Job ${namespace}/${name} was deleted while it ran`, {
-            hint: "run the command again",
-          });
+          throw new VisibleError(
+            `${first.name}: its Job ${namespace}/${place.name} was deleted while it ran`,
+            {
+              hint: "run the command again",
+            },
+          );
         }
       }
     });
@@ -137,16 +141,18 @@ export class KubernetesJobExecutor implements Executor {
     control: Parameters<typeof untilComplete>[2],
   ): Promise<boolean> {
     let keep = false;
+    let built = false;
     try {
       const wait = { signal: control.signal, note: (text: string) => control.step.note(text) };
-      const claim = await claimJob(place, planJob(plan.job), wait);
-      const objects = () =>
-        releaseJob(place, planObjects({ ...plan.objects, owner: ownerOf(claim.job) }), wait);
+      const claim = await patiently("the API server", () => claimJob(place, planJob(plan.job), wait), wait);
+      const made = planObjects({ ...plan.objects, owner: ownerOf(claim.job) });
+      const objects = () => patiently("the API server", () => releaseJob(place, made, wait), wait);
       if (claim.prepare) await objects();
       const report = await untilComplete(place, { jobs, prepare: objects }, control, this.#options);
       if (!report) return false;
+      built = true;
       const { to } = plan.objects.grant;
-      const files = await takeUpload(place.api, to, report, plan.upload);
+      const files = await takeUpload(place.api, to, report, plan.upload, wait);
       if (files)
         await writeOutputs(
           files,
@@ -154,8 +160,9 @@ export class KubernetesJobExecutor implements Executor {
         );
       return files !== undefined;
     } catch (error) {
-      // it can be looked at for a while; what belongs to devices goes at once
-      keep = error instanceof JobFailure && error.jobEnded && jobs[0]!.firmware !== undefined;
+      // it can be looked at, or its result be taken by the next update; what belongs to devices goes at once
+      const ended = built || (error instanceof JobFailure && error.jobEnded);
+      keep = ended && !control.signal.aborted && jobs[0]!.firmware !== undefined;
       throw error;
     } finally {
       // whether it can be left or not, what led here counts
@@ -164,7 +171,7 @@ export class KubernetesJobExecutor implements Executor {
     }
   }
 
-  async #plan(name: string, jobs: readonly ExecutorJob[]): Promise<Planned> {
+  async #plan(build: string, jobs: readonly ExecutorJob[]): Promise<Planned> {
     const { api, namespace, stepsImage, placement = {}, hostNetwork } = this.#options;
     const { container, command, environment, timeLimit, firmware, contentHash, git } = jobs[0]!;
     if (!container) throw new VisibleError(`${jobs[0]!.name} is to run as a Job, but no image is named`);
@@ -186,8 +193,9 @@ export class KubernetesJobExecutor implements Executor {
     // a result with secrets in it is not for a store that everybody who fetches firmware reads
     const upload =
       firmware && !secret
-        ? await this.#options.store?.openUpload?.(name, Math.min(seconds + ROOM_PATIENCE, 7 * 24 * 3600))
+        ? await this.#options.store?.openUpload?.(build, Math.min(seconds + ROOM_PATIENCE, 7 * 24 * 3600))
         : undefined;
+    const name = upload ? nameForStore(build, upload.url) : build;
     const to: UploadGrant["to"] = upload
       ? { kind: "url", url: upload.url }
       : {

@@ -1,4 +1,5 @@
 // Names of the objects of a builder's Job. Pure.
+import { createHash } from "node:crypto";
 
 export const jobObjectNames = (job: string) => ({
   input: `${job}-input`,
@@ -15,4 +16,13 @@ export type JobObjectNames = ReturnType<typeof jobObjectNames>;
 /** One build, one name, whoever asks for it. */
 export function firmwareJobName(contentHash: string): string {
   return `firmware-${contentHash.slice(0, 24)}`;
+}
+
+/** One for each place that results are sent to: whoever waits for it fetches them there. */
+export function nameForStore(build: string, uploadUrl: string): string {
+  const { origin, pathname } = new URL(uploadUrl);
+  return `${build}-${createHash("sha256")
+    .update(origin + pathname)
+    .digest("hex")
+    .slice(0, 8)}`;
 }

@@ -12,6 +12,8 @@ export interface LogPlace {
 /** `2026-11-26T04:43:01.123456789Z text` */
 const STAMPED = /^(\S+) ?([\s\S]*)$/;
 const AGAIN_AFTER = 500;
+/** Characters; nobody reads on, and memory is finite. */
+const LONGEST_LINE = 64 * 1024;
 /** The server knows a container a moment before its node does. */
 const TRIES = 20;
 
@@ -32,7 +34,7 @@ export async function followLog(
       const sinceTime = last === "" ? undefined : last.replace(/\.\d+Z$/, "Z");
       const query = { container, follow: true, timestamps: true, sinceTime };
       const stream = await api.stream(path, { query, signal });
-      for await (const line of linesOf(stream)) {
+      for await (const line of linesOf(stream, { longest: LONGEST_LINE })) {
         failed = 0;
         const [, stamp = "", text = ""] = STAMPED.exec(line) ?? [];
         // a second is the finest that can be asked for: what was had already comes again

@@ -12,6 +12,7 @@ import type { StoreUpload } from "../contract.ts";
 import type { WorkFolder } from "../work-folder.ts";
 import { CONTAINERS, type UploadGrant, type UploadReport } from "./contract.ts";
 import { containersOf, type PodObject } from "./job-status.ts";
+import { patiently, type Waiting } from "./patience.ts";
 
 /** Bytes of a result when it is unpacked; a flash has at most 128 MiB. */
 const LARGEST = 256 * 1024 * 1024;
@@ -47,8 +48,12 @@ export async function takeUpload(
   to: UploadGrant["to"],
   { sha256, parts }: UploadReport,
   store: StoreUpload | undefined,
+  wait: Waiting,
 ): Promise<Map<string, Uint8Array> | undefined> {
-  const bytes = to.kind === "objects" ? await joinParts(api, to, parts) : await store?.read();
+  const bytes =
+    to.kind === "objects"
+      ? await patiently("the API server", () => joinParts(api, to, parts), wait)
+      : await patiently("the artefact store", async () => await store?.read(), wait);
   if (!bytes || createHash("sha256").update(bytes).digest("hex") !== sha256) return undefined;
   const archive = await unzip(bytes, { maxOutputLength: LARGEST });
   // a tar of nothing is no tar to its reader

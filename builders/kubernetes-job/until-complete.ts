@@ -24,6 +24,7 @@ import {
   type PodObject,
   runOf,
 } from "./job-status.ts";
+import { isAway } from "./patience.ts";
 import { jobSeconds } from "./plan-job.ts";
 import { followLog } from "./pod-log.ts";
 import { type PodRefusal, podRefusal } from "./quota.ts";
@@ -54,8 +55,6 @@ export class JobFailure extends VisibleError {
 }
 
 const LOOK_EVERY = 500;
-/** How long an API server may be away (ms). */
-const PATIENCE = 15 * 60_000;
 /** An image that is not there yet may come, and whoever refuses a pod may change its mind (ms). */
 const STUCK_PATIENCE = 60_000;
 /** Milliseconds. */
@@ -143,8 +142,7 @@ class Watch {
       return { job, pods };
     } catch (error) {
       if (error instanceof KubernetesError && error.status === 404) return "gone";
-      if (error instanceof KubernetesError && error.status < 500) throw error;
-      if (Date.now() - this.#heardFrom > PATIENCE) throw error;
+      if (!isAway(error, Date.now() - this.#heardFrom)) throw error;
       this.#control.step.note("the API server does not answer; the Job goes on");
       return "away";
     }
@@ -166,7 +164,11 @@ class Watch {
       for (const { name, state } of containersOf(pod)) {
         const key = `${pod.metadata.uid} ${name}`;
         if (this.#followed.has(key) || !(state.running || state.terminated)) continue;
-        this.#followed.set(key, this.#read(pod.metadata.name, name));
+        const reading = this.#read(pod.metadata.name, name).catch((error: Error) => {
+          // the build goes on without; where this machine cannot keep its result either, that will be told
+          this.#control.step.note(`its output is not kept: ${error.message}`);
+        });
+        this.#followed.set(key, reading);
       }
     }
   }

@@ -25,7 +25,10 @@ describe("a Job that is there already", () => {
     annotations: {},
   };
   const claim = (planned: KubernetesObject = planJob(plan)) =>
-    claimJob({ api, namespace, name, waiter: newWaiter() }, planned, new AbortController().signal);
+    claimJob({ api, namespace, name, waiter: newWaiter() }, planned, {
+      signal: new AbortController().signal,
+      note() {},
+    });
 
   beforeAll(async () => {
     api = await connect({ kubeconfig: inject("kubeconfig") });

@@ -22,9 +22,9 @@ describe("the devices of a Job", () => {
   });
 
   it("stay in order, and are fewer where their inputs do not fit into one Secret", async () => {
-    const jobOf = async (bytes: number) => {
+    const jobOf = async (bytes: number, script = "make") => {
       const work = await workFolder({ secrets: { large: "x".repeat(bytes) } });
-      return { work } as ExecutorJob;
+      return { work, command: [script], environment: {} as Record<string, string> } as ExecutorJob;
     };
     const small = await Promise.all(Array.from({ length: 30 }, () => jobOf(100)));
     const batches = await batchesOf(small, 3);
@@ -32,5 +32,8 @@ describe("the devices of a Job", () => {
     expect(batches.flat()).toEqual(small);
     const large = await Promise.all(Array.from({ length: 5 }, () => jobOf(300_000)));
     expect((await batchesOf(large, 1)).map((batch) => batch.length)).toEqual([2, 2, 1]);
+    const wordy = await Promise.all(Array.from({ length: 5 }, () => jobOf(100, "x".repeat(200_000))));
+    // each has a container with the whole command
+    expect((await batchesOf(wordy, 1)).map((batch) => batch.length)).toEqual([2, 2, 1]);
   });
 });
