@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { isAlive } from "../toolchain/is-alive.ts";
 
 /** `<pid>-<start>-<boot>-<place>`: letters, digits and three dashes; what is unknown is 0. */
 export function processIdentity(pid: number = process.pid): string {
@@ -16,12 +17,7 @@ export function fateOf(identity: string): "running" | "gone" | "elsewhere" {
   if (!Number.isInteger(pid) || pid <= 0) return "elsewhere";
   if (where !== place()) return "elsewhere";
   if (boot !== bootId()) return "gone";
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // not permitted: it runs, though as somebody else's
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return "gone";
-  }
+  if (!isAlive(pid)) return "gone";
   return start === startOf(pid) ? "running" : "gone";
 }
 

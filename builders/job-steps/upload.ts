@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { KubernetesApi, KubernetesError } from "../../kubernetes/api.ts";
+import { urlHost } from "../../model/url-host.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import { PATHS, type UploadGrant, type UploadReport } from "../kubernetes-job/contract.ts";
 import { collectConfigs, collectFirmware } from "./collect.ts";
@@ -62,7 +63,7 @@ async function connect(): Promise<KubernetesApi> {
   const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "443" } = process.env;
   const token = join(PATHS.grant, "token");
   return new KubernetesApi({
-    server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    server: `https://${urlHost(host)}:${port}`,
     contextName: "the pod",
     namespace: "",
     tls: { ca: await readFile(join(PATHS.grant, "ca.crt")) },

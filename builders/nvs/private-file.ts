@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { isAlive } from "../../toolchain/is-alive.ts";
 
 const SUFFIX = ".edgeflock-tmp";
 
@@ -36,16 +37,6 @@ export function sweepTemporaryFiles(folder: string): void {
     const pid = /\.(\d+)-[0-9a-f]{8}\.edgeflock-tmp$/.exec(name)?.[1];
     if (pid !== undefined && name.startsWith(".") && !isAlive(Number(pid)))
       rmSync(join(folder, name), { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, but is somebody else's
-    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }
 
