@@ -1,53 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { type ApiServer, startApiServer } from "./support/api-server.ts";
+import { describe, expect, it } from "vitest";
+import { type Registered, recordResources, settled, UID } from "./support/recorded-resources.ts";
 
-// The components as a program sees them, without an engine: Pulumi's own mocks record what is registered.
-interface Registered {
-  type: string;
-  name: string;
-  inputs: Record<string, unknown>;
-  parent?: string;
-}
-
-let registered: Registered[];
-const UID = "5498d17d-e9f1-49fa-ae5f-47e3bdecb771";
-
-let apiServer: ApiServer;
-beforeAll(async () => {
-  apiServer = await startApiServer();
-  vi.stubEnv("KUBECONFIG", apiServer.kubeconfig);
-});
-afterAll(() => apiServer.close());
-
-beforeEach(async () => {
-  vi.resetModules();
-  registered = [];
-  await pulumi.runtime.setMocks(
-    {
-      newResource: ({ type, name, inputs }) => {
-        registered.push({ type, name, inputs });
-        const artifact = {
-          chip: "esp32",
-          digest: `sha256:${"0".repeat(64)}`,
-          size: 1,
-          version: "1",
-          files: [{ offset: 0x10000, path: "app.bin", sha256: "0".repeat(64), size: 1 }],
-          config: { label: "cfg", offset: 0x9000, size: 0x6000 },
-          flashSize: "4MB",
-          store: { kind: "cluster", namespace: "gh", parts: ["artifact-0"] },
-        };
-        if (type.endsWith(":Firmware")) return { id: name, state: { ...inputs, reference: artifact } };
-        const outputs =
-          type === "random:index/randomPassword:RandomPassword" ? { result: "K".repeat(43) } : {};
-        return { id: `${name}-id`, state: { ...inputs, ...outputs } };
-      },
-      call: () => ({}),
-    },
-    "project",
-    "stack",
-  );
-});
+// The components as a program sees them.
+const registered = recordResources(["artifact-0"]);
 
 async function components() {
   return import("../../components/index.ts");
@@ -56,11 +12,6 @@ async function components() {
 const mqtt = { broker: { kind: "external" as const, host: "mqtt.example" }, topicRoot: "site" };
 const kubernetes = { context: "test", clusterIdentifier: UID };
 const native = { chip: "esp32" as const, firmware: { builder: { name: "native" } } };
-
-/** Waits until everything that the program registered has arrived. */
-async function settled(): Promise<void> {
-  await pulumi.runtime.disconnect();
-}
 
 function find(type: string, name: string): Registered {
   const found = registered.find((resource) => resource.type === type && resource.name === name);

@@ -1,53 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { type ApiServer, startApiServer } from "./support/api-server.ts";
+import { describe, expect, it } from "vitest";
+import { recordResources, settled, UID } from "./support/recorded-resources.ts";
 
-// FleetAccess as a program sees it, without an engine: Pulumi's own mocks record what is registered.
-interface Registered {
-  type: string;
-  name: string;
-  inputs: Record<string, unknown>;
-}
-
-let registered: Registered[];
-let apiServer: ApiServer;
-const UID = "5498d17d-e9f1-49fa-ae5f-47e3bdecb771";
+// FleetAccess as a program sees it.
 const PARTS = ["artifact-1", "artifact-0"];
-
-beforeAll(async () => {
-  apiServer = await startApiServer();
-  vi.stubEnv("KUBECONFIG", apiServer.kubeconfig);
-});
-afterAll(() => apiServer.close());
-
-beforeEach(async () => {
-  vi.resetModules();
-  registered = [];
-  await pulumi.runtime.setMocks(
-    {
-      newResource: ({ type, name, inputs }) => {
-        registered.push({ type, name, inputs });
-        const artifact = {
-          chip: "esp32",
-          digest: `sha256:${"0".repeat(64)}`,
-          size: 1,
-          version: "1",
-          files: [{ offset: 0x10000, path: "app.bin", sha256: "0".repeat(64), size: 1 }],
-          config: { label: "cfg", offset: 0x9000, size: 0x6000 },
-          flashSize: "4MB",
-          store: { kind: "cluster", namespace: "gh", parts: PARTS },
-        };
-        if (type.endsWith(":Firmware")) return { id: name, state: { ...inputs, reference: artifact } };
-        const root = { result: "K".repeat(43) };
-        const outputs = type === "random:index/randomPassword:RandomPassword" ? root : {};
-        return { id: `${name}-id`, state: { ...inputs, ...outputs } };
-      },
-      call: () => ({}),
-    },
-    "project",
-    "stack",
-  );
-});
+const registered = recordResources(PARTS);
 
 type Mqtt = { kind: "mosquitto" | "external" };
 
@@ -65,10 +22,6 @@ async function fleet(broker: Mqtt, spec: object = {}) {
   new DeviceGroup("north", { cluster, selector: {} });
   const device = (name: string) => new Device(name, { cluster, deviceClassReference: { name: "node" } });
   return { ...components, cluster, node, device };
-}
-
-async function settled(): Promise<void> {
-  await pulumi.runtime.disconnect();
 }
 
 const names = (kind: string) =>
