@@ -8,6 +8,7 @@ import type { FirmwareRequest, Json } from "../../builders/contract.ts";
 import { FLASHER_ARGS, writeFlasherArgs } from "../../builders/flasher-args.ts";
 import { parsePartitionCsv, writePartitionTable } from "../../builders/partitions/index.ts";
 import { WorkFolder } from "../../builders/work-folder.ts";
+import { tryCommand } from "../../toolchain/run-command.ts";
 
 /** A folder for each test; with it as cache, no test sees what another built. */
 export function temporaryCache(): { readonly folder: string; readonly cache: string } {
@@ -25,6 +26,20 @@ export function temporaryCache(): { readonly folder: string; readonly cache: str
     await rm(place.folder, { recursive: true, force: true });
   });
   return place;
+}
+
+/** A disk of 64 MiB below a folder; undefined where this user may not mount one. */
+export async function smallDisk(below: string): Promise<(AsyncDisposable & { folder: string }) | undefined> {
+  const folder = join(below, "disk");
+  await mkdir(folder);
+  const mount = ["-t", "tmpfs", "-o", "size=64m", "edgeflock-test", folder];
+  if ((await tryCommand(["mount", ...mount])).exitCode !== 0) return undefined;
+  return {
+    folder,
+    async [Symbol.asyncDispose]() {
+      await tryCommand(["umount", folder]);
+    },
+  };
 }
 
 export async function writeFiles(

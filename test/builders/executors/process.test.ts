@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { ExecutorJob } from "../../../builders/contract.ts";
 import { ProcessExecutor } from "../../../builders/executors/process.ts";
 import { VisibleError } from "../../../model/visible-error.ts";
-import { temporaryCache, workFolder, writeFiles } from "../support.ts";
+import { smallDisk, temporaryCache, workFolder, writeFiles } from "../support.ts";
 
 const place = temporaryCache();
 
@@ -120,18 +119,12 @@ describe("the process executor", () => {
   });
 
   it("stops a builder that fills the disk, before nothing else of this machine can write", async (context) => {
-    const disk = join(place.folder, "disk");
-    await mkdir(disk);
-    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64m", "edgeflock-test", disk]);
-    if (mounted.status !== 0) return context.skip("only root can mount a small disk");
-    process.env.EDGEFLOCK_CACHE = disk;
-    try {
-      const { error } = await run("echo writing; head -c 50000000 /dev/zero > output/large; sleep 60");
-      expect(error?.message).toMatch(/filled the disk and was stopped\.\n {2}writing/);
-      expect(error?.hint).toContain("make room on the disk");
-    } finally {
-      spawnSync("umount", [disk]);
-    }
+    await using disk = await smallDisk(place.folder);
+    if (!disk) return context.skip("only root can mount a small disk");
+    process.env.EDGEFLOCK_CACHE = disk.folder;
+    const { error } = await run("echo writing; head -c 50000000 /dev/zero > output/large; sleep 60");
+    expect(error?.message).toMatch(/filled the disk and was stopped\.\n {2}writing/);
+    expect(error?.hint).toContain("make room on the disk");
   });
 
   it("stops a builder that hangs, ignores SIGTERM, and has children that do", async () => {

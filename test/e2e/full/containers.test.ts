@@ -1,7 +1,7 @@
 // Real containers of podman (or docker), of images made here: nothing is pulled. Skipped where none can be run.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +11,7 @@ import type { ContainerRequest, ExecutorJob, FirmwareRequest } from "../../../bu
 import { ContainerExecutor } from "../../../builders/executors/container.ts";
 import { processIdentity } from "../../../builders/process-identity.ts";
 import { findContainerEngine } from "../../../toolchain/container-engine.ts";
-import { soundFirmware, temporaryCache, workFolder, writeFiles } from "../../builders/support.ts";
+import { smallDisk, soundFirmware, temporaryCache, workFolder, writeFiles } from "../../builders/support.ts";
 
 const engine = await findContainerEngine().catch(() => undefined);
 const shell = "/bin/busybox";
@@ -132,18 +132,12 @@ describe.skipIf(!engine || !existsSync(shell))("a builder in a container", () =>
   });
 
   it("is stopped when it fills the disk of its work folder", async (context) => {
-    const disk = join(place.folder, "disk");
-    await mkdir(disk);
-    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64m", "edgeflock-test", disk]);
-    if (mounted.status !== 0) return context.skip("only root can mount a small disk");
-    process.env.EDGEFLOCK_CACHE = disk;
-    try {
-      const { error } = await run("echo writing; head -c 50000000 /dev/zero > output/large; sleep 60");
-      expect(error?.message).toMatch(/filled the disk and was stopped\.\n {2}writing/);
-      expect(containers()).toEqual([]);
-    } finally {
-      spawnSync("umount", [disk]);
-    }
+    await using disk = await smallDisk(place.folder);
+    if (!disk) return context.skip("only root can mount a small disk");
+    process.env.EDGEFLOCK_CACHE = disk.folder;
+    const { error } = await run("echo writing; head -c 50000000 /dev/zero > output/large; sleep 60");
+    expect(error?.message).toMatch(/filled the disk and was stopped\.\n {2}writing/);
+    expect(containers()).toEqual([]);
   });
 
   it("is ended by Ctrl-C", async () => {

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, describe, expect, it } from "vitest";
-import { flashFileOf, imagesOf, TestFolder } from "./support.ts";
+import { isAlive } from "../../../toolchain/is-alive.ts";
+import { flashFileOf, imagesOf, TestFolder, until } from "./support.ts";
 
 const folder = new TestFolder();
 afterAll(() => folder.remove());
@@ -35,20 +35,6 @@ function start(...args: string[]): Running {
   child.stderr?.setEncoding("utf8").on("data", (data) => (text.err += data));
   return { child, out: () => text.out, err: () => text.err };
 }
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let round = 0; round < 2000 && !condition(); round++) await sleep(10);
-  expect(condition()).toBe(true);
-}
-
-const isAlive = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe("edgeflock virtual-device", () => {
   it("prints one line of JSON when it is ready, shows the console on stderr, and ends cleanly on Ctrl-C", async () => {

@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
+import { expect } from "vitest";
 import { wrapHostExecutable } from "../../../builders/native/host-executable.ts";
 import { otadata, type Partition, writePartitionTable } from "../../../builders/partitions/index.ts";
 import type { FlashMemory } from "../../../flash/virtual-esp32/flash-memory.ts";
@@ -21,6 +23,12 @@ export class TestFolder {
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+/** Looks again and again, for twenty seconds at the most. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (let round = 0; round < 2000 && !condition(); round++) await sleep(10);
+  expect(condition()).toBe(true);
 }
 
 /** A flash without a file, with the same semantics. */

@@ -8,7 +8,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { startVirtualDevice, type VirtualDevice } from "../../../flash/virtual-esp32/start-virtual-device.ts";
-import { flashFileOf, imagesOf, TestFolder } from "./support.ts";
+import { isAlive } from "../../../toolchain/is-alive.ts";
+import { flashFileOf, imagesOf, TestFolder, until } from "./support.ts";
 
 const folder = new TestFolder();
 afterAll(() => folder.remove());
@@ -28,20 +29,6 @@ async function client(device: VirtualDevice): Promise<{ socket: Socket; received
   await once(socket, "connect");
   return { socket, received: () => text };
 }
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let round = 0; round < 1000 && !condition(); round++) await sleep(10);
-  expect(condition()).toBe(true);
-}
-
-const isAlive = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe("the firmware on a virtual board", () => {
   it("runs with the board's own flash file, and nothing of our environment", async () => {
