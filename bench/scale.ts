@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadManifests } from "../model/load-manifests.ts";
+import { MANY_DEVICES, SKIP_CHECKPOINTS } from "../toolchain/checkpoints.ts";
 import { reset, start } from "../toolchain/embedded-kubernetes/cluster.ts";
 import type { Row } from "./row.ts";
 import { bareProgram } from "./scale/bare-program.ts";
@@ -18,8 +19,8 @@ const SIZES = [100, 1_000, 5_000, 10_000];
 const PEER_SIZES = [100, 1_000];
 const MANIFESTS = "stacks/bench/fleet.yaml";
 const UP = ["up", "--yes", "--skip-preview", "--suppress-outputs"];
-/** What pulumi calls keeping the state in memory until the end; Edgeflock chooses the same for a large fleet. */
-const PEER_CHECKPOINTS = { PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" };
+/** What pulumi calls keeping the state in memory until the end. */
+const SKIPPED = { PULUMI_EXPERIMENTAL: "true", ...SKIP_CHECKPOINTS };
 
 export interface ScaleOptions {
   sizes?: readonly number[] | undefined;
@@ -93,7 +94,9 @@ async function measureFleet(size: number, folder: string, meter: Meter): Promise
 }
 
 async function measurePeer(size: number, folder: string, meter: Meter): Promise<PeerFigures> {
-  const project = await Project.create(join(folder, "bare"), meter.kubeconfig, "pulumi", PEER_CHECKPOINTS);
+  // As Edgeflock chooses for a fleet of that size.
+  const checkpoints = size >= MANY_DEVICES ? SKIPPED : {};
+  const project = await Project.create(join(folder, "bare"), meter.kubeconfig, "pulumi", checkpoints);
   await project.write("index.ts", bareProgram(size));
   const up = await meter(() => project.measured(...UP));
   const stateBytes = await project.stateBytes();

@@ -3,13 +3,14 @@
 import type { Owned } from "../kubernetes/owned-object.ts";
 import type { CredentialLedger } from "../model/credential-ledger.ts";
 import { formerPlace } from "../model/former-names.ts";
-import { type AuthoritySeed, certificateSerial } from "../model/mqtt-certificates.ts";
+import {
+  AUTHORITY_CONFIG_MAP,
+  AUTHORITY_FILES,
+  type AuthoritySeed,
+  certificateSerial,
+} from "../model/mqtt-certificates.ts";
 import { objectLabels } from "../model/names.ts";
 import { compareText } from "../model/problem.ts";
-
-/** Of the fleet's namespace. */
-export const AUTHORITY_CONFIG_MAP = "edgeflock-mqtt-authority";
-export const AUTHORITY_FILES = { certificate: "ca.crt", revoked: "crl.pem" } as const;
 
 /** @param at of two lists a broker believes the later */
 export async function authorityConfigMap(

@@ -13,12 +13,12 @@ import {
   retiredRecord,
   ungroupRecords,
 } from "../model/ledger-text.ts";
-import type { AuthoritySeed } from "../model/mqtt-certificates.ts";
+import { AUTHORITY_CONFIG_MAP, AUTHORITY_FILES, type AuthoritySeed } from "../model/mqtt-certificates.ts";
 import { objectLabels } from "../model/names.ts";
 import type { MqttAuth } from "../model/schema-mqtt.ts";
 import { VisibleError } from "../model/visible-error.ts";
 import { appliedDigest } from "./applied-digest.ts";
-import { AUTHORITY_CONFIG_MAP, AUTHORITY_FILES, authorityConfigMap } from "./authority-config-map.ts";
+import { authorityConfigMap } from "./authority-config-map.ts";
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
 import { explainWriteError } from "./explain-write-error.ts";
 import { fieldManager } from "./field-manager.ts";

@@ -30,8 +30,24 @@ export function atConfiguredBroker(
   return atBroker(documents, readEndpoint(projectFolder));
 }
 
-/** Clusters with a Mosquitto that takes files, at this broker instead of their own. Pure. */
+/**
+ * Clusters with a Mosquitto that takes files, at this broker instead of their own. Pure.
+ *
+ * @throws VisibleError where one of them has certificates, which this broker does not ask for
+ */
 export function atBroker(documents: Documents, { port, ca }: BrokerEndpoint): Documents {
+  const certified = documents.clusters
+    .map(({ manifest }) => manifest)
+    .filter(({ spec: { mqtt } }) => mechanismOf(mqtt.broker) === "files" && mqtt.auth !== "password");
+  if (certified.length > 0) {
+    const named = certified.map(({ metadata, spec }) => `${metadata.name} (mqtt.auth: ${spec.mqtt.auth})`);
+    throw new VisibleError(
+      `The project's own broker knows passwords only, no certificates: ${named.join(", ")}.`,
+      {
+        hint: "Take a Mosquitto of your own for certificates (pulumi config rm edgeflock:broker), or mqtt.auth: password.",
+      },
+    );
+  }
   const clusters = documents.clusters.map((located) => {
     const { manifest } = located;
     const { mqtt } = manifest.spec;

@@ -5,6 +5,10 @@ import { addDays, dateOf } from "./days.ts";
 import { deriveBytes } from "./derivation.ts";
 import type { Place } from "./former-names.ts";
 
+/** ConfigMap of the fleet's namespace with what a broker lets devices in by. */
+export const AUTHORITY_CONFIG_MAP = "edgeflock-mqtt-authority";
+export const AUTHORITY_FILES = { certificate: "ca.crt", revoked: "crl.pem" } as const;
+
 /** As the seed of a P-256 key wants it; see builders/x509. */
 const SEED_BYTES = 48;
 

@@ -96,6 +96,9 @@ function row(name: string, unit: Row["unit"], value: number, peerValue?: number,
   };
 }
 
+/** 10^9 bytes in MiB. */
+const GIGABYTE = 1e9 / 2 ** 20;
+
 function memoryRows(fleet: FleetFigures, peer: PeerFigures | undefined): Row[] {
   const roles = ["pulumi", "program", "devices' provider", "kubernetes plugin"];
   return roles.map((role) =>
@@ -104,7 +107,7 @@ function memoryRows(fleet: FleetFigures, peer: PeerFigures | undefined): Row[] {
       "MiB",
       fleet.up.processes[role]?.peakMiB ?? 0,
       peer?.up.processes[role]?.peakMiB,
-      role === "program" && fleet.size === 10_000 ? [1_000, "at most 1 GB"] : undefined,
+      role === "program" && fleet.size === 10_000 ? [GIGABYTE, "at most 1 GB"] : undefined,
     ),
   );
 }

@@ -47,7 +47,10 @@ export function command(): Command {
     .command("sync")
     .description("fetch a fleet's users from its Secrets, and give them to the broker where they changed")
     .requiredOption("--namespace <name>", "namespace of the fleet")
-    .option("--into <folder>", "write passwordfile and aclfile there instead, for a Mosquitto of yours")
+    .option(
+      "--into <folder>",
+      "write passwordfile and aclfile there instead (with certificates also ca.crt and crl.pem), for a Mosquitto of yours",
+    )
     .option("--pid <number>", "with --into: process that gets a SIGHUP where they changed", positive)
     .option("--kubeconfig <file>", "default: the embedded Kubernetes of this project")
     .option("--context <name>", "kube-context (with no --kubeconfig: of your own kubeconfig)")
@@ -108,15 +111,13 @@ async function runSync(options: SyncOptions): Promise<void> {
   const kubeconfig = options.kubeconfig ?? (context === undefined ? embedded : undefined);
   const api = await connect({ ...(kubeconfig && { kubeconfig }), ...(context && { context }) });
   const files = await filesFromCluster(api, namespace);
+  const { passwordfile, aclfile } = files;
   const changed =
     into === undefined
-      ? await setUsers(project, files)
-      : await writeAccessFiles(
-          { passwordfile: join(into, "passwordfile"), aclfile: join(into, "aclfile") },
-          files,
-        );
+      ? await setUsers(project, { passwordfile, aclfile })
+      : await writeAccessFiles(into, files);
   if (into !== undefined && pid !== undefined && changed) process.kill(pid, "SIGHUP");
-  const users = files.passwordfile.split("\n").filter(Boolean).length;
+  const users = aclfile.split("\n").filter((line) => line.startsWith("user ")).length;
   if (options.json) return void console.log(JSON.stringify({ users, changed }));
   console.log(changed ? `The broker has ${users} users now.` : `The broker has its ${users} users already.`);
 }

@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import type { IClientOptions } from "mqtt";
@@ -80,22 +81,22 @@ describe.skipIf(!there)("the life of a device's credentials at a real Mosquitto"
     return { cert: secret["tls.crt"]!, key: secret["tls.key"]! };
   };
   const files = async (place: string): Promise<BrokerFiles> => {
-    const secrets = await project.api.list<{ data: Record<string, string> }>(
-      { apiVersion: "v1", kind: "Secret", namespace: place },
-      { labelSelector: `edgeflock.io/broker=${place}` },
-    );
-    const part = (key: string) =>
-      secrets.map(({ data }) => Buffer.from(data[key] ?? "", "base64").toString()).join("");
+    const folder = join(project.folder, "synced", place);
+    await mkdir(folder, { recursive: true });
+    const { kubeconfig } = project;
+    const sync = ["broker", "sync", "--namespace", place, "--into", folder, "--kubeconfig", kubeconfig];
+    const { exitCode, stderr } = await project.edgeflock(...sync);
+    expect(exitCode, stderr).toBe(0);
+    const part = (name: string) => readFile(join(folder, name), "utf8");
     const { password } = observers.password as { password: string };
     const observer = place === namespace ? await passwordLine("watcher", password, Buffer.alloc(12, 7)) : "";
-    const authority = place === certified ? await configMap("edgeflock-mqtt-authority", place) : undefined;
     const watcher = place === namespace ? "watcher" : "observer";
     return {
-      passwordfile: part("passwordfile") + observer,
+      passwordfile: (await part("passwordfile")) + observer,
       // The last word on a user counts: the observer may do everything.
-      aclfile: `${part("aclfile")}user ${watcher}\ntopic readwrite #\n`,
-      ...(authority && {
-        certificates: { authority: authority["ca.crt"]!, revoked: authority["crl.pem"]! },
+      aclfile: `${await part("aclfile")}user ${watcher}\ntopic readwrite #\n`,
+      ...(place === certified && {
+        certificates: { authority: await part("ca.crt"), revoked: await part("crl.pem") },
       }),
     };
   };

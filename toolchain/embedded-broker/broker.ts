@@ -1,6 +1,7 @@
 // The broker of a project's own: start, stop, status, new users. Starts a process, writes under .edgeflock/broker/.
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { VisibleError } from "../../model/visible-error.ts";
 import { choosePort } from "../embedded-kubernetes/ports.ts";
@@ -10,7 +11,7 @@ import { stateFolder } from "../project-folder.ts";
 import { writePrivateFile } from "../write-private-file.ts";
 import { ensureCertificates } from "./certificates.ts";
 import { findMosquitto, launch } from "./launch.ts";
-import { type BrokerPaths, brokerPaths } from "./paths.ts";
+import { brokerPaths } from "./paths.ts";
 import { type Program, readState, runs, writeState } from "./state.ts";
 
 export interface BrokerStatus {
@@ -109,22 +110,26 @@ export async function brokerStatus(project: string): Promise<BrokerStatus> {
 /** Gives it these users, and those who are gone are cut off. Resolves to whether anything changed. */
 export async function setUsers(project: string, files: AccessFiles): Promise<boolean> {
   const paths = brokerPaths(project);
-  const changed = await writeAccessFiles(paths, files);
+  const changed = await writeAccessFiles(paths.folder, files);
   const state = await readState(paths);
   if (changed && state && runs(state)) send(state.pid, "SIGHUP");
   return changed;
 }
 
-/** Each file is replaced whole, the rights first: a user without a password has none. */
+/**
+ * Each file is replaced whole: who is revoked first, and the rights before the passwords, as a user without a password
+ * has none. Resolves to whether anything changed.
+ */
 export async function writeAccessFiles(
-  paths: Pick<BrokerPaths, "passwordfile" | "aclfile">,
-  files: AccessFiles,
+  folder: string,
+  { aclfile, passwordfile, certificates = {} }: AccessFiles & { certificates?: Record<string, string> },
 ): Promise<boolean> {
   let changed = false;
-  for (const name of ["aclfile", "passwordfile"] as const) {
-    const before = await readFile(paths[name], "utf8").catch(() => undefined);
-    if (before === files[name]) continue;
-    await writePrivateFile(paths[name], files[name]);
+  for (const [name, text] of Object.entries({ ...certificates, aclfile, passwordfile })) {
+    const path = join(folder, name);
+    const before = await readFile(path, "utf8").catch(() => undefined);
+    if (before === text) continue;
+    await writePrivateFile(path, text);
     changed = true;
   }
   return changed;
