@@ -12,6 +12,7 @@ export async function writeLive(
   source: PasswordSource,
   users: BrokerUserWithPassword[],
   before: BrokerOutputs | undefined,
+  formerOwner: string,
 ): Promise<Recorded> {
   const { namespace, owner } = inputs;
   const place = placeOf(inputs);
@@ -25,7 +26,7 @@ export async function writeLive(
     owner,
     users,
     rootKey: source.rootKey,
-    formerOwner: before?.owner ?? owner,
+    formerOwner,
     adopted: adoptedUsernames(source),
     recorded: before?.users,
   });

@@ -19,6 +19,7 @@ import {
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
 import { explainWriteError } from "./explain-write-error.ts";
 import { fieldManager } from "./field-manager.ts";
+import { formerOwnerOf } from "./former-owner.ts";
 import { type Injected, type Injection, inject, injectionDrift, withdraw } from "./injected-secret.ts";
 import type { LiveTarget, UserRecord } from "./live-broker/index.ts";
 import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
@@ -127,13 +128,13 @@ async function remove(_id: string, props: BrokerOutputs) {
 /** @param before what was written last, where there is anything: the state says that it is ours */
 async function write(inputs: BrokerInputs, before?: BrokerOutputs): Promise<BrokerOutputs> {
   const { namespace, owner, clusterUid, kubernetes } = inputs;
-  const formerOwner = before?.owner ?? owner;
   const api = await connectFor(inputs);
+  const formerOwner = await formerOwnerOf(api, inputs, before?.owner);
   const source = JSON.parse(inputs.passwords) as PasswordSource;
   const [readers, applications] = [Object.keys(inputs.readers), Object.keys(inputs.applications)];
   const users = brokerUsers({ ...inputs, readers, applications }, source);
-  const live = await writeLive(inputs, source, users, before);
-  const topology = await writeOperator(api, inputs, users, source, before);
+  const live = await writeLive(inputs, source, users, before, formerOwner);
+  const topology = await writeOperator(api, inputs, users, source, before, formerOwner);
   const inSecrets = !inputs.live && !inputs.operator;
   const shards = inSecrets ? await writeShards(api, inputs, users, source, formerOwner) : [];
   const injected = await injectAll(api, inputs, source, before?.injected ?? [], formerOwner);
@@ -163,6 +164,7 @@ async function writeOperator(
   users: BrokerUserWithPassword[],
   { rootKey }: PasswordSource,
   before: BrokerOutputs | undefined,
+  formerOwner: string,
 ): Promise<TopologyRecord | undefined> {
   if (!operator) {
     if (before?.topology) await deleteTopology(api, before);
@@ -171,7 +173,7 @@ async function writeOperator(
   return writeTopology(api, {
     place: { cluster, namespace, ...operator },
     owner,
-    formerOwner: before?.owner ?? owner,
+    formerOwner,
     rootKey,
     users,
     known: before?.topology,

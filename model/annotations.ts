@@ -18,6 +18,9 @@ export const TOPIC_ANNOTATION = "edgeflock.io/mqtt-topic";
 /** On a Namespace: fingerprint of the root key that the credentials in it derive from. */
 export const ROOT_KEY_ANNOTATION = "edgeflock.io/root-key";
 
+/** On a Namespace that was adopted from another stack: which, as `<project>/<stack>`. What is not in it bears its token. */
+export const ADOPTED_FROM_ANNOTATION = "edgeflock.io/adopted-from";
+
 /** What {@link GENERATION_ANNOTATION} says; undefined where it is not there, or is none. */
 export function generationIn(annotations: Record<string, string | null> | undefined): number | undefined {
   const text = annotations?.[GENERATION_ANNOTATION] ?? "";

@@ -2,6 +2,11 @@
 
 const CLUSTER = "edgeflock:index:DevicesCluster";
 
+/** The same resource's token in another stack. @param stack `<project>/<stack>` */
+export function ownerTokenIn(stack: string, owner: string): string {
+  return [stack, ...owner.split("/").slice(2)].join("/");
+}
+
 /**
  * `<project>/<stack>/<resource>`. A component in an unusual place of the program has that in its token too: were it
  * moved without an alias, the engine would create it anew and then delete the old one, which is the same object.

@@ -3,7 +3,7 @@
 import type { KubernetesApi } from "../../kubernetes/api.ts";
 import { OWNER_ANNOTATION } from "../../kubernetes/owned-object.ts";
 import { ADOPTED_LABEL, type Adopted } from "../../model/adopted.ts";
-import { ROOT_KEY_ANNOTATION } from "../../model/annotations.ts";
+import { ADOPTED_FROM_ANNOTATION, ROOT_KEY_ANNOTATION } from "../../model/annotations.ts";
 import { objectLabels } from "../../model/names.ts";
 import type { Adoption } from "./plan-adoption.ts";
 import type { LiveObject } from "./read-device-secret.ts";
@@ -39,7 +39,10 @@ export async function carryOut(
   for (const { object, token } of plan.owners) await annotate(api, object, { [OWNER_ANNOTATION]: token });
   // From now on what is here goes with the key of whoever runs the next update.
   const address = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } };
-  await annotate(api, address, { [ROOT_KEY_ANNOTATION]: null });
+  await annotate(api, address, {
+    [ROOT_KEY_ANNOTATION]: null,
+    ...(plan.from !== undefined && { [ADOPTED_FROM_ANNOTATION]: plan.from }),
+  });
 }
 
 /** Merges, and for an object that was made anew since it was looked at, refuses. */

@@ -35,6 +35,8 @@ export interface OpenAdoption {
   plan: Adoption;
   /** @throws VisibleError where objects belong to a stack that was not named */
   refuseForeign(): void;
+  /** @throws VisibleError where boards would be locked out */
+  refuseLockout(): void;
   carryOut(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ export async function openAdoption(namespace: string, options: OpenOptions): Pro
   return {
     plan,
     refuseForeign: () => refuse(plan),
+    refuseLockout: () => refuseLockout(plan),
     carryOut: () => carryOut(api, namespace, plan, adopted, `${project}/${stack}/${plan.cluster}`),
   };
 }
@@ -89,6 +92,7 @@ async function stackConfig(folder: string, stack: string): Promise<Record<string
 const KINDS = [
   { apiVersion: "v1", kind: "ConfigMap" },
   { apiVersion: "v1", kind: "ServiceAccount" },
+  { apiVersion: "coordination.k8s.io/v1", kind: "Lease" },
   { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role" },
   { apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding" },
   ...TOPOLOGY_KINDS.filter(({ kind }) => kind !== "Secret"),
@@ -136,5 +140,14 @@ function refuse({ foreign }: Adoption): void {
   const rest = foreign.length > 1 ? ` (and ${foreign.length - 1} more)` : "";
   throw new VisibleError(`${kind} ${metadata.name}${rest} belongs to the stack ${project}/${stack}.`, {
     hint: `If that stack is in use no longer, take its objects over with --from ${project}/${stack}. Nothing was changed.`,
+  });
+}
+
+function refuseLockout({ lockedOut }: Adoption): void {
+  if (lockedOut.length === 0) return;
+  const names = lockedOut.map(({ device }) => device);
+  const shown = names.slice(0, 5).join(", ") + (names.length > 5 ? ` and ${names.length - 5} more` : "");
+  throw new VisibleError(`These boards may hold older credentials, which nobody knows any more: ${shown}.`, {
+    hint: "Flash them first with what is in their Secrets (the flash scripts need no state), which notes it in their Leases; or have them locked out with --end-older. Nothing was changed.",
   });
 }

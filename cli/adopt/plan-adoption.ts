@@ -8,12 +8,13 @@ import {
   adoptedRandomKey,
   encodeCredential,
 } from "../../model/adopted.ts";
-import { CREDENTIALS_ANNOTATION } from "../../model/annotations.ts";
+import { CREDENTIALS_ANNOTATION, generationIn } from "../../model/annotations.ts";
 import { Fleet, layersOf } from "../../model/fleet.ts";
 import { formerNames } from "../../model/former-names.ts";
 import { readDeviceRecord } from "../../model/ledger-text.ts";
 import type { Documents } from "../../model/load-manifests.ts";
 import {
+  boardLeaseName,
   classSecretName,
   clusterSecretName,
   deviceSecretName,
@@ -56,6 +57,10 @@ export interface Adoption {
   fresh: string[];
   /** Objects that get this stack's token. */
   owners: { object: LiveObject; token: string; before: string | undefined }[];
+  /** Devices whose boards may hold an older generation, which nobody knows any more: they would be locked out. */
+  lockedOut: { device: string; oldest: number; generation: number }[];
+  /** The stack whose objects are taken: users at a live broker bear its mark. */
+  from?: string;
   /** Objects of another stack that may not be taken. */
   foreign: { object: LiveObject; token: string }[];
 }
@@ -68,7 +73,9 @@ export function planAdoption(input: AdoptionInput): Adoption {
     kept: [],
     fresh: [],
     owners: [],
+    lockedOut: [],
     foreign: [],
+    ...(input.from !== undefined && { from: input.from }),
   };
   const secrets = new Map(input.secrets.map((secret) => [secret.metadata.name, secret]));
   const mine = <T extends Manifest>(located: { manifest: T }[]) =>
@@ -146,10 +153,21 @@ function keepDevice(
   }
   const held = readDeviceRecord(found.secret.metadata.annotations?.[CREDENTIALS_ANNOTATION]);
   const generation = held?.record.generation ?? device.spec.credentials.generation;
+  const seen = seenGeneration(input, name) ?? 0;
+  if (held && held.record.oldest < generation && seen < generation) {
+    plan.lockedOut.push({ device: name, oldest: Math.max(held.record.oldest, seen), generation });
+  }
   const from = `Secret ${found.secret.metadata.name}`;
   plan.values[adoptedCredentialKey(original, generation)] = encodeCredential(found.reading.credential);
   plan.kept.push({ what: `${what} (user ${found.reading.credential.username})`, from });
   keepDeviceSecrets(plan, input, device, original, found.reading, from);
+}
+
+/** What its board holds, as whoever flashed has noted it. */
+function seenGeneration({ objects }: AdoptionInput, device: string): number | undefined {
+  const name = boardLeaseName(device);
+  const lease = objects.find(({ kind, metadata }) => kind === "Lease" && metadata.name === name);
+  return generationIn(lease?.metadata.annotations);
 }
 
 function keepDeviceSecrets(

@@ -6,6 +6,7 @@ interface Options {
   stack?: string;
   from?: string;
   secretName: string[];
+  endOlder?: true;
   yes?: true;
   json?: true;
 }
@@ -25,6 +26,10 @@ export function command(): Command {
       "--secret-name <pattern...>",
       "names of Secrets with a device's username and password",
       SECRET_NAMES,
+    )
+    .option(
+      "--end-older",
+      "adopt although boards that hold older credentials, amid a rotation, are locked out",
     )
     .option("-y, --yes", "adopt; without it only a preview is shown")
     .option("--json", "print the plan as JSON; it holds no secret")
@@ -57,18 +62,20 @@ async function adopt(namespace: string, options: Options): Promise<void> {
     if (!options.json) console.log("\nNothing was changed. Adopt with --yes.");
     return;
   }
+  if (!options.endOlder) adoption.refuseLockout();
   await adoption.carryOut();
   if (!options.json)
     console.log(`\nAdopted. Next: edgeflock pulumi preview --diff, then edgeflock pulumi up.`);
 }
 
-function asJson({ kept, fresh, owners, foreign, cluster }: Adoption) {
+function asJson({ kept, fresh, owners, foreign, lockedOut, cluster }: Adoption) {
   const named = ({ kind, metadata }: { kind: string; metadata: { name: string } }) =>
     `${kind} ${metadata.name}`;
   return {
     cluster,
     kept,
     new: fresh,
+    lockedOut,
     owners: owners.map(({ object, token, before }) => ({
       object: named(object),
       owner: token,
@@ -78,7 +85,7 @@ function asJson({ kept, fresh, owners, foreign, cluster }: Adoption) {
   };
 }
 
-function describe({ kept, fresh, owners, cluster }: Adoption, namespace: string): string {
+function describe({ kept, fresh, owners, lockedOut, cluster }: Adoption, namespace: string): string {
   const section = (title: string, lines: string[]) =>
     lines.length === 0 ? [] : [`\n${title}`, ...lines.map((line) => `  ${line}`)];
   return [
@@ -86,6 +93,13 @@ function describe({ kept, fresh, owners, cluster }: Adoption, namespace: string)
     ...section(
       "Kept as they are:",
       kept.map(({ what, from }) => `${what}, from ${from}`),
+    ),
+    ...section(
+      "Locked out, unless their boards are flashed first, as only the newest credentials are known:",
+      lockedOut.map(
+        ({ device, oldest, generation }) =>
+          `Device ${device}: its board may hold generation ${oldest}, its Secret has ${generation}`,
+      ),
     ),
     ...section("Not found; new ones are made by the next update:", fresh),
     ...section(

@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { EmqxDouble } from "../dynamic-providers/live-broker/emqx-double.ts";
 import { cluster, device, deviceClass, group } from "./manifests.ts";
+import { recordFlash } from "./rotation.ts";
 import { TestProject } from "./test-project.ts";
 
 const projects: TestProject[] = [];
+let emqx: EmqxDouble | undefined;
 async function newProject(): Promise<TestProject> {
   const project = await TestProject.create();
   projects.push(project);
@@ -10,6 +13,8 @@ async function newProject(): Promise<TestProject> {
 }
 afterEach(async () => {
   for (const project of projects.splice(0)) await project[Symbol.asyncDispose]();
+  await emqx?.stop();
+  emqx = undefined;
 });
 
 const SECRET_KEYS = ["MQTT_USERNAME", "MQTT_PASSWORD", "WIFI", "CODE", "PIN", "nvs-keys.bin"];
@@ -124,6 +129,72 @@ describe("edgeflock adopt", () => {
       new RegExp(`belongs to the stack project-${first.id}/test[\\s\\S]*--from project-${first.id}/test`),
     );
     expect(await first.preview()).toEqual([]);
+  });
+
+  it("takes over from another stack that is named, with what is outside of the namespace too: users at a live broker, an application's Secret", async () => {
+    const [first, second] = [await newProject(), await newProject()];
+    emqx = await EmqxDouble.start("key:secret");
+    const [place, elsewhere] = [first.id, `${first.id}-home`];
+    await first.kubectl("create", "namespace", elsewhere);
+    const mqtt = {
+      broker: {
+        kind: "emqx",
+        host: "mqtt.example",
+        management: { url: emqx.url, tls: false },
+        admin: { username: "key", password: { fromConfig: "brokerAdmin" } },
+      },
+      topicRoot: "site",
+      readers: [{ name: "recorder", secret: { name: "recorder-mqtt", namespace: elsewhere } }],
+    };
+    const documents = [cluster(place, { mqtt }), ...fleet(place).slice(1)];
+    for (const project of [first, second]) {
+      await project.mustPulumi("config", "set", "--secret", "brokerAdmin", "secret");
+      await project.manifests(documents);
+    }
+    await first.up();
+    const before = [await identity(first, "cam-001"), await identity(first, "cam-002")];
+    const marks = () => [...emqx!.rules.values()].map(([mark]) => mark!.topic.split("/")[1]);
+    const [old] = marks();
+    const ran = await second.edgeflock("adopt", place, "--from", `project-${first.id}/test`, "--yes");
+    expect(ran.exitCode, ran.stderr).toBe(0);
+    await second.up();
+    expect([await identity(first, "cam-001"), await identity(first, "cam-002")]).toEqual(before);
+    expect(emqx.users.get("cam-001")!.password).toBe(
+      Buffer.from(before[0]!.MQTT_PASSWORD!, "base64").toString(),
+    );
+    expect([...emqx.users.keys()].sort()).toEqual(["cam-001", "cam-002", "reader_recorder"]);
+    expect(new Set(marks()).size).toBe(1);
+    expect(marks()[0]).not.toBe(old);
+    const reader = (await second.secret(elsewhere, "recorder-mqtt"))!;
+    expect(emqx.users.get("reader_recorder")!.password).toBe(reader.MQTT_PASSWORD!.toString());
+    expect(await second.preview()).toEqual([]);
+    await first.kubectl("delete", "namespace", elsewhere);
+  });
+
+  it("refuses amid a rotation what would lock boards out, until they are flashed", async () => {
+    const project = await newProject();
+    const documents = (generation: number) => [
+      cluster(project.id),
+      deviceClass("node"),
+      device("cam-001", "north", { credentials: { generation } }),
+      device("cam-002", "north"),
+    ];
+    for (const generation of [1, 2]) {
+      await project.manifests(documents(generation));
+      await project.up();
+    }
+    await project.mustPulumi("stack", "rm", "--force", "--preserve-config", "--yes");
+    await project.mustPulumi("stack", "init", "test");
+    const refused = await project.edgeflock("adopt", project.id, "--yes");
+    expect(refused.exitCode).not.toBe(0);
+    expect(refused.stdout).toContain("Device cam-001: its board may hold generation 1, its Secret has 2");
+    expect(refused.stderr).toMatch(
+      /older credentials, which nobody knows any more: cam-001\.[\s\S]*--end-older/,
+    );
+    await recordFlash(project, project.id, "cam-001", 2);
+    const adopted = await project.edgeflock("adopt", project.id, "--yes");
+    expect(adopted.exitCode, adopted.stderr).toBe(0);
+    await project.up();
   });
 
   it("says what is wrong: a namespace that is not there, or that no manifest declares", async () => {
