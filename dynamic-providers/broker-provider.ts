@@ -20,7 +20,14 @@ import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
 import { explainWriteError } from "./explain-write-error.ts";
 import { fieldManager } from "./field-manager.ts";
 import { formerOwnerOf } from "./former-owner.ts";
-import { type Injected, type Injection, inject, injectionDrift, withdraw } from "./injected-secret.ts";
+import {
+  type Injected,
+  type Injection,
+  inject,
+  injectionDrift,
+  perhapsInjected,
+  withdraw,
+} from "./injected-secret.ts";
 import type { LiveTarget, UserRecord } from "./live-broker/index.ts";
 import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
@@ -75,6 +82,8 @@ export interface BrokerOutputs extends ClusterInputs {
   users?: UserRecord;
   /** Where they are objects of RabbitMQ's topology operator. */
   topology?: TopologyRecord;
+  /** Of a create that was interrupted: whose Secrets may have credentials by now. */
+  unfinished?: Pick<BrokerInputs, "readers" | "applications">;
   /** Set by a refresh that found a Secret changed: which, which keys, by whom. */
   drift?: string;
 }
@@ -121,7 +130,7 @@ async function remove(_id: string, props: BrokerOutputs) {
   const api = await connectFor(props);
   await removeLive(props);
   if (props.topology) await deleteTopology(api, props);
-  for (const injected of props.injected) await withdraw(api, injected, props.owner);
+  for (const injected of injectedOf(props)) await withdraw(api, injected, props.owner);
   await deleteOthers(api, props, []);
 }
 
@@ -137,7 +146,7 @@ async function write(inputs: BrokerInputs, before?: BrokerOutputs): Promise<Brok
   const topology = await writeOperator(api, inputs, users, source, before, formerOwner);
   const inSecrets = !inputs.live && !inputs.operator;
   const shards = inSecrets ? await writeShards(api, inputs, users, source, formerOwner) : [];
-  const injected = await injectAll(api, inputs, source, before?.injected ?? [], formerOwner);
+  const injected = await injectAll(api, inputs, source, before ? injectedOf(before) : [], formerOwner);
   const here = injected.filter((each) => each.namespace === namespace);
   const keep = [...[...shards, ...here].map(({ name }) => name), ...Object.keys(topology?.objects ?? {})];
   for (const token of new Set([owner, formerOwner])) {
@@ -259,6 +268,12 @@ async function shardDrift(api: KubernetesApi, of: BrokerOutputs, shard: Shard): 
   return describeDrift(live, shard.keys, fieldManager(of.owner));
 }
 
+function injectedOf({ owner, namespace, injected, unfinished }: BrokerOutputs): Injected[] {
+  if (!unfinished) return injected;
+  const places = [...Object.values(unfinished.readers), ...Object.values(unfinished.applications)];
+  return places.map((place) => perhapsInjected(owner, namespace, place));
+}
+
 function named(name: string, drift: string | undefined): string | undefined {
   return drift === undefined ? undefined : `${name}: ${drift}`;
 }
@@ -279,6 +294,7 @@ function injections(inputs: BrokerInputs, { rootKey }: PasswordSource): Injectio
 /** For a write of which nobody knows whether it was carried out: the next run writes it all again. */
 function unwritten(inputs: BrokerInputs): BrokerOutputs {
   const { cluster, namespace, owner, clusterUid, kubernetes, live, admin, operator } = inputs;
+  const { readers, applications } = inputs;
   return {
     namespace,
     owner,
@@ -288,6 +304,7 @@ function unwritten(inputs: BrokerInputs): BrokerOutputs {
     shards: [],
     injected: [],
     secretNames: [],
+    unfinished: { readers, applications },
     ...(live && { live, admin: admin!, users: {} }),
     ...(operator && { topology: { place: { cluster, namespace, ...operator }, objects: {} } }),
   };

@@ -69,6 +69,16 @@ export async function inject(
   return { namespace, name, manager, keys, written: ownedDigest(live, keys) };
 }
 
+/** What a run may have injected of which nothing more is known: enough to withdraw it. */
+export function perhapsInjected(
+  owner: string,
+  fleet: string,
+  { namespace, name }: { namespace: string; name: string },
+): Injected {
+  const manager = managerOf(owner, { fleet, namespace, name });
+  return { namespace, name, manager, keys: { data: [], labels: [], annotations: [] }, written: "" };
+}
+
 /** Takes our keys out again; a Secret that we made goes whole. */
 export async function withdraw(api: KubernetesApi, injected: Injected, owner: string): Promise<void> {
   const address = addressOf(injected);
@@ -94,7 +104,10 @@ export async function injectionDrift(api: KubernetesApi, injected: Injected): Pr
 }
 
 /** One manager a Secret: an apply takes away what the same manager wrote before and does not write now. */
-function managerOf(owner: string, { fleet, namespace, name }: Injection): string {
+function managerOf(
+  owner: string,
+  { fleet, namespace, name }: Pick<Injection, "fleet" | "namespace" | "name">,
+): string {
   const digest = createHash("sha256")
     .update(JSON.stringify([fleet, namespace, name]))
     .digest("hex");

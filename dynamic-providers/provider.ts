@@ -46,11 +46,20 @@ export function forPeople<Inputs, Outputs>(
       void sweepWorkFolders().catch(() => {});
     },
     diff: explain(provider.diff),
-    create: explain(provider.create),
+    create: explain((inputs: Inputs) =>
+      provider.create(inputs).catch((error) => withProviderText(error, inputs)),
+    ),
     update: explain(provider.update),
     read: explain(provider.read),
     delete: explain(provider.delete),
   };
+}
+
+/** What the state keeps of a create is deleted by the text that is kept with it. */
+function withProviderText(error: unknown, inputs: unknown): never {
+  if (!(error instanceof OutcomeUnknown)) throw error;
+  const { __provider } = inputs as { __provider?: unknown };
+  throw new OutcomeUnknown(error.cause, error.id, { ...error.properties, __provider });
 }
 
 function withHint(error: unknown): unknown {

@@ -11,7 +11,14 @@ import {
   type WantedUser,
 } from "./influx-users.ts";
 import type { InfluxCredential, InfluxServer } from "./influxdb.ts";
-import { type Injected, type Injection, inject, injectionDrift, withdraw } from "./injected-secret.ts";
+import {
+  type Injected,
+  type Injection,
+  inject,
+  injectionDrift,
+  perhapsInjected,
+  withdraw,
+} from "./injected-secret.ts";
 import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
@@ -73,7 +80,7 @@ async function create(inputs: TelemetryInputs) {
   // Whatever fails here fails before anything is written.
   await asAdministrator(server, admin);
   try {
-    return { id, outs: await write(inputs, { injected: [], users: {}, owner: inputs.owner }) };
+    return { id, outs: await write(inputs, undefined) };
   } catch (error) {
     if (isRefusal(error)) throw error;
     throw new OutcomeUnknown(error, id, outputs(inputs, "", []));
@@ -105,34 +112,42 @@ async function remove(_id: string, props: TelemetryOutputs) {
     admin,
     users.map(({ username }) => username),
   );
-  for (const injected of props.injected) await withdraw(api, injected, props.owner);
+  for (const injected of injectedOf(props)) await withdraw(api, injected, props.owner);
 }
 
 /** The users first: a Secret never holds what InfluxDB does not take. */
 async function write(
   inputs: TelemetryInputs,
-  before: Pick<TelemetryOutputs, "injected" | "users" | "owner">,
+  before: TelemetryOutputs | undefined,
 ): Promise<TelemetryOutputs> {
   const api = await connectFor(inputs);
   const { server, admin, users } = influxOf(inputs);
-  await applyInfluxUsers(server, admin, inputs.database, users, Object.keys(before.users));
+  await applyInfluxUsers(server, admin, inputs.database, users, Object.keys(before?.users ?? {}));
   const injected: Injected[] = [];
   for (const injection of injections(inputs, users)) {
-    injected.push(await inject(api, injection, inputs.owner, [before.owner]));
+    injected.push(await inject(api, injection, inputs.owner, before ? [before.owner] : []));
   }
-  await withdrawOthers(api, before, injected);
+  if (before) await withdrawOthers(api, before, injected);
   return outputs(inputs, appliedTelemetry(inputs), injected);
 }
 
 async function withdrawOthers(
   api: KubernetesApi,
-  before: Pick<TelemetryOutputs, "injected" | "owner">,
+  before: Parameters<typeof injectedOf>[0],
   keep: Injected[],
 ): Promise<void> {
-  for (const old of before.injected) {
+  for (const old of injectedOf(before)) {
     const stays = keep.some(({ namespace, name }) => namespace === old.namespace && name === old.name);
     if (!stays) await withdraw(api, old, before.owner);
   }
+}
+
+/** Of a create that was interrupted: what may be there by now. */
+function injectedOf(
+  of: Pick<TelemetryOutputs, "applied" | "injected" | "users" | "owner" | "namespace">,
+): Injected[] {
+  if (of.applied !== "") return of.injected;
+  return Object.values(of.users).map(({ secret }) => perhapsInjected(of.owner, of.namespace, secret));
 }
 
 function injections(inputs: TelemetryInputs, users: readonly WantedUser[]): Injection[] {

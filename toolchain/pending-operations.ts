@@ -28,7 +28,16 @@ export interface Settled {
   interrupted: string[];
 }
 
-const DEVICE = "pulumi-nodejs:dynamic/edgeflock:Device";
+type Props = Record<string, unknown>;
+
+/** What an interrupted create may have made: enough to update or delete it, as one whose outcome is unknown reports it. */
+const UNFINISHED: Record<string, (inputs: Props) => { id: string; outputs: Props } | undefined> = {
+  Device: unfinishedDevice,
+  Broker: unfinishedBroker,
+  Telemetry: unfinishedTelemetry,
+  StoreUsers: unfinishedStoreUsers,
+};
+const OURS = "pulumi-nodejs:dynamic/edgeflock:";
 
 /** Whether the text of a state file or export holds a pending operation: without parsing what may be large. */
 export function hasPendingOperations(text: string): boolean {
@@ -37,7 +46,8 @@ export function hasPendingOperations(text: string): boolean {
 
 /**
  * Settles the pending operations. A Device whose create was interrupted becomes a resource of the state: its Secret
- * may be there, and is then updated or, if the device is no longer declared, deleted. Kubernetes' own objects need
+ * may be there, and is then updated or, if the device is no longer declared, deleted. So do the users of a broker, of
+ * InfluxDB and of an object store, who would go on with credentials that are valid. Kubernetes' own objects need
  * nothing: their create goes on over what it finds.
  */
 export function settlePending(deployment: Deployment): Settled {
@@ -54,10 +64,10 @@ export function settlePending(deployment: Deployment): Settled {
     }
     // A rename: the engine goes by the entry under the old name, and takes two for a damaged state.
     if (resource.aliases?.some((alias) => known.has(alias))) continue;
-    const device = type === "creating" ? unfinishedDevice(resource) : undefined;
-    if (!device || (device.parent !== undefined && !known.has(device.parent))) continue;
-    added.push(device);
-    known.add(device.urn);
+    const made = type === "creating" ? unfinished(resource) : undefined;
+    if (!made || (made.parent !== undefined && !known.has(made.parent))) continue;
+    added.push(made);
+    known.add(made.urn);
   }
   return {
     deployment: { ...deployment, resources: [...resources, ...added], pending_operations: [] },
@@ -66,20 +76,61 @@ export function settlePending(deployment: Deployment): Settled {
   };
 }
 
-/** With outputs that are enough to update or delete it, as a create whose outcome is unknown reports them. */
-function unfinishedDevice(resource: Resource): Resource | undefined {
-  const { device, namespace, owner, clusterUid, kubernetes, __provider } = resource.inputs ?? {};
-  if (resource.type !== DEVICE || typeof device !== "string" || typeof namespace !== "string") {
-    return undefined;
-  }
+function unfinished(resource: Resource): Resource | undefined {
+  if (!resource.type.startsWith(OURS)) return undefined;
+  const kind = resource.type.slice(OURS.length);
+  const made = Object.hasOwn(UNFINISHED, kind) ? UNFINISHED[kind]!(resource.inputs ?? {}) : undefined;
+  return made && { ...resource, ...made };
+}
+
+/** The inputs of these names that are there. */
+function some(inputs: Props, ...names: string[]): Props {
+  return Object.fromEntries(
+    names.filter((name) => inputs[name] !== undefined).map((name) => [name, inputs[name]]),
+  );
+}
+
+function unfinishedDevice(inputs: Props) {
+  const { device, namespace } = inputs;
+  if (typeof device !== "string" || typeof namespace !== "string") return undefined;
   const secretName = deviceSecretName(device);
   return {
-    ...resource,
     id: `${namespace}/${secretName}`,
     outputs: {
-      ...{ device, namespace, owner, clusterUid, __provider, secretName },
-      ...(kubernetes !== undefined && { kubernetes }),
-      ...{ applied: "", written: "", keys: { data: [], labels: [], annotations: [] }, configDigest: "" },
+      ...some(inputs, "device", "namespace", "owner", "clusterUid", "kubernetes", "__provider"),
+      ...{ secretName, applied: "", written: "" },
+      ...{ keys: { data: [], labels: [], annotations: [] }, configDigest: "" },
     },
   };
+}
+
+function unfinishedBroker(inputs: Props) {
+  const { namespace, cluster, readers, applications, operator } = inputs;
+  if (typeof namespace !== "string" || typeof cluster !== "string") return undefined;
+  const place = { cluster, namespace, ...(operator as object) };
+  return {
+    id: `${namespace}/${cluster}-broker`,
+    outputs: {
+      ...some(inputs, "namespace", "owner", "clusterUid", "kubernetes", "live", "admin", "__provider"),
+      ...{ applied: "", shards: [], injected: [], secretNames: [], unfinished: { readers, applications } },
+      ...(inputs.live !== undefined && { users: {} }),
+      ...(operator !== undefined && { topology: { place, objects: {} } }),
+    },
+  };
+}
+
+function unfinishedTelemetry(inputs: Props) {
+  const { url: _, ...rest } = inputs;
+  const { namespace, cluster } = rest;
+  if (typeof namespace !== "string" || typeof cluster !== "string") return undefined;
+  return { id: `${namespace}/${cluster}-telemetry`, outputs: { ...rest, applied: "", injected: [] } };
+}
+
+/** It has no keys yet; the next update makes new ones. */
+function unfinishedStoreUsers(inputs: Props) {
+  const { namespace } = inputs;
+  if (typeof namespace !== "string") return undefined;
+  const none = { accessKeyId: "", secretAccessKey: "" };
+  const keys = JSON.stringify({ store: none, flashing: none });
+  return { id: `${namespace}/store-users`, outputs: { ...inputs, applied: "", keys } };
 }

@@ -79,6 +79,55 @@ describe("pending operations", () => {
     expect(deployment.resources).toEqual([parent("a"), old]);
   });
 
+  it("that create users elsewhere keep what a delete needs, so that none goes on for ever", () => {
+    const made = (kind: string, inputs: object) => {
+      const type = `pulumi-nodejs:dynamic/edgeflock:${kind}`;
+      const common = {
+        cluster: "gh",
+        namespace: "gh",
+        owner: "fleet/prod/gh",
+        clusterUid: "uid",
+        __provider: "text",
+      };
+      const resource = { urn: urn(type, "gh"), type, custom: true, inputs: { ...common, ...inputs } };
+      const pending = { resources: [], pending_operations: [{ resource, type: "creating" }] };
+      return settlePending(pending).deployment.resources![0]!;
+    };
+    const live = { kind: "rabbitmq", url: "https://broker" };
+    const readers = { recorder: { namespace: "home", name: "recorder-mqtt", keys: {} } };
+    const broker = made("Broker", { live, admin: envelope, passwords: envelope, readers, applications: {} });
+    expect(broker).toMatchObject({
+      id: "gh/gh-broker",
+      outputs: {
+        live,
+        admin: envelope,
+        users: {},
+        unfinished: { readers, applications: {} },
+        __provider: "text",
+      },
+    });
+    expect(broker.outputs).not.toHaveProperty("passwords");
+    const operator = { vhost: "/", rabbitmq: { name: "rabbit" } };
+    expect(made("Broker", { operator, readers: {}, applications: {} }).outputs).toMatchObject({
+      topology: { place: { cluster: "gh", namespace: "gh", ...operator }, objects: {} },
+    });
+    const influx = {
+      admin: envelope,
+      passwords: envelope,
+      users: { gh_telegraf: {} },
+      adminUrl: "https://influx",
+    };
+    expect(made("Telemetry", { ...influx, url: "https://influx" })).toMatchObject({
+      id: "gh/gh-telemetry",
+      outputs: { ...influx, applied: "", injected: [], __provider: "text" },
+    });
+    const iam = { iam: { region: "r" }, users: { store: { name: "x" } }, generation: 1, admin: envelope };
+    expect(made("StoreUsers", iam)).toMatchObject({
+      id: "gh/store-users",
+      outputs: { ...iam, applied: "", keys: expect.stringContaining('"accessKeyId":""'), __provider: "text" },
+    });
+  });
+
   it("that create an object of Kubernetes are dropped: its create goes on over what it finds", () => {
     const secret = { urn: urn(SECRET, "s"), type: SECRET, custom: true, inputs: {} };
     const { deployment, interrupted } = settlePending({
