@@ -21,11 +21,13 @@ const demo = (...args: string[]) =>
   });
 
 beforeAll(async () => {
-  const { stdout } = await execa("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+  const listed = await execa("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
     cwd: CHECKOUT,
   });
-  for (const name of stdout.split("\n").filter((file) => existsSync(join(CHECKOUT, file))))
-    await cp(join(CHECKOUT, name), join(folder, name));
+  const files = listed.stdout
+    .split("\n")
+    .filter((name) => name !== "node_modules" && existsSync(join(CHECKOUT, name)));
+  for (const name of files) await cp(join(CHECKOUT, name), join(folder, name));
   symlinkSync(join(CHECKOUT, "node_modules"), join(folder, "node_modules"));
 });
 afterAll(async () => {
