@@ -35,7 +35,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe("edgeflock demo", () => {
+// sets up a cluster of its own, and builds the firmware for a cache that may be empty
+describe("edgeflock demo", { timeout: 900_000 }, () => {
   it("brings the fleet up, flashes a board that is the device of its manifest, and removes all of it again", async () => {
     const up = await demo();
     expect(up.all).toContain("The fleet is up.");
