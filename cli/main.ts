@@ -12,6 +12,8 @@ async function main(argv: string[]): Promise<number> {
   const program = new Command("edgeflock")
     .description("Declare, build and flash fleets of ESP32 devices.")
     .version(version, "-V, --version", "print the version")
+    // behind a subcommand --version is that one's own
+    .enablePositionalOptions()
     .showHelpAfterError("(--help shows how to use it)")
     .exitOverride();
   const [first, second] = argv.filter((word) => !word.startsWith("-"));
