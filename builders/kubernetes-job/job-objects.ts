@@ -120,16 +120,18 @@ export async function releaseJob(
 ): Promise<void> {
   const { api } = place;
   const waiting = { ...wait, meanwhile: () => renewWait(place) };
-  await Promise.all(
-    objects.map(async (object) => {
-      try {
-        await whenRoom(() => api.create(object, { fieldManager: FIELD_MANAGER }), waiting);
-      } catch (error) {
-        if (!isStatus(error, 409)) throw error;
-        await whenRoom(() => replaceOfGoneJob(api, object), waiting);
-      }
-    }),
-  );
+  const make = async (object: KubernetesObject) => {
+    try {
+      await whenRoom(() => api.create(object, { fieldManager: FIELD_MANAGER }), waiting);
+    } catch (error) {
+      if (!isStatus(error, 409)) throw error;
+      await whenRoom(() => replaceOfGoneJob(api, object), waiting);
+    }
+  };
+  // whoever is no administrator binds a Role only once it is there to be looked at
+  const binds = ({ kind }: KubernetesObject): boolean => kind === "RoleBinding";
+  await Promise.all(objects.filter((object) => !binds(object)).map(make));
+  await Promise.all(objects.filter(binds).map(make));
   await patchJob(place, { spec: { suspend: false } });
 }
 
