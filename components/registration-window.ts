@@ -2,15 +2,20 @@
 // promises, requests and stack traces. Touches nothing.
 import type * as pulumi from "@pulumi/pulumi";
 
-/** Enough for every step that the engine does in parallel, and for the next ones to be waiting. */
+/** Enough for every step that the engine does in parallel by its own count, and for the next ones to be waiting. */
 const MOST = 100;
+
+/** As many as the engine was told to do in parallel, where that is more; the SDK puts it there. */
+export function mostUnderWay(environment: NodeJS.ProcessEnv = process.env): number {
+  return Math.max(MOST, Number(environment.PULUMI_NODEJS_PARALLEL) || 0);
+}
 
 export class RegistrationWindow {
   readonly #most: number;
   #underWay = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(most = MOST) {
+  constructor(most = mostUnderWay()) {
     this.#most = most;
   }
 

@@ -2,6 +2,7 @@
 
 import { sweepWorkFolders } from "../builders/work-folder.ts";
 import { endWithEngine } from "../toolchain/end-with-engine.ts";
+import { endWorkOnCancel } from "./cancellation.ts";
 import { OutcomeUnknown } from "./outcome-unknown.ts";
 import { type ConfigureRequest, configure } from "./stack-connection.ts";
 
@@ -42,6 +43,7 @@ export function forPeople<Inputs, Outputs>(
     async configure(request) {
       await configure(request);
       endWithEngine();
+      endWorkOnCancel();
       // What a killed build left, secrets among it; nobody waits for it, and the next start tries again.
       void sweepWorkFolders().catch(() => {});
     },

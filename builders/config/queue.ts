@@ -10,7 +10,7 @@ import type { ConfigImage } from "./check-image.ts";
 /** Milliseconds: a batch is whole when no device came for `quiet`, or the first one has waited for `longest`. */
 const GATHER = { quiet: 50, longest: 250 };
 /** A Job takes seconds for itself, and the engine some to hand over many devices. */
-const GATHER_FOR_JOBS = { quiet: 500, longest: 5_000 };
+const GATHER_FOR_JOBS = { quiet: 1_000, longest: 5_000 };
 
 /** Where a device's image may be built as a Job: its namespace. */
 export interface ConfigBuildPlace {

@@ -1,6 +1,5 @@
 // Runs builders as Kubernetes Jobs. Whoever wants the same build waits for the same Job; a Job goes with the last one
 // who waits for it. Asks the API server; writes work folders, and a log into the cache folder.
-import { randomBytes } from "node:crypto";
 import type { KubernetesApi } from "../../kubernetes/api.ts";
 import { IMAGE_BY_DIGEST } from "../../model/image-reference.ts";
 import { VisibleError } from "../../model/visible-error.ts";
@@ -13,8 +12,8 @@ import { apiEndpoints } from "./api-endpoints.ts";
 import { batchesOf } from "./batches.ts";
 import type { JobPlacement, UploadGrant } from "./contract.ts";
 import { type Egress, toApi, toRepository, toUrl } from "./egress.ts";
-import { claimJob, type JobPlace, leaveJob, ownerOf, releaseJob, sweepSuspended } from "./job-objects.ts";
-import { firmwareJobName, jobObjectNames, nameForStore } from "./names.ts";
+import { claimJob, type JobPlace, leaveJob, ownerOf, releaseJob, sweepAbandoned } from "./job-objects.ts";
+import { configJobName, firmwareJobName, jobObjectNames, nameForStore } from "./names.ts";
 import { patiently } from "./patience.ts";
 import { type JobPlan, jobSeconds, planJob } from "./plan-job.ts";
 import { type ObjectsPlan, planObjects } from "./plan-objects.ts";
@@ -65,7 +64,7 @@ export class KubernetesJobExecutor implements Executor {
 
   async run(job: ExecutorJob, control: BuildControl): Promise<void> {
     const priority = this.#options.placement?.priority ?? 0;
-    const name = job.contentHash === undefined ? randomName() : firmwareJobName(job.contentHash);
+    const name = job.contentHash === undefined ? configJobName() : firmwareJobName(job.contentHash);
     await this.#options.queue
       .inTurn(priority, control.signal, () => this.#runJob(name, [job], control))
       .catch((error: unknown) => {
@@ -92,7 +91,7 @@ export class KubernetesJobExecutor implements Executor {
       const jobs = left;
       try {
         await this.#options.queue.inTurn(this.#options.placement?.priority ?? 0, control.signal, () =>
-          this.#runJob(randomName(), jobs, control),
+          this.#runJob(configJobName(), jobs, control),
         );
         for (const job of jobs) results.set(job, { status: "fulfilled", value: undefined });
         return;
@@ -227,7 +226,7 @@ export class KubernetesJobExecutor implements Executor {
     const key = `${api.server} ${namespace}`;
     if (swept.has(key)) return;
     swept.add(key);
-    await sweepSuspended(api, namespace);
+    await sweepAbandoned(api, namespace);
   }
 }
 
@@ -241,10 +240,6 @@ function outputNames(name: string, jobs: readonly ExecutorJob[]): string[] {
 
 function titleOf(jobs: readonly ExecutorJob[]): string {
   return jobs.length === 1 ? jobs[0]!.name : `${jobs.length} configuration builders`;
-}
-
-function randomName(): string {
-  return `config-${randomBytes(8).toString("hex")}`;
 }
 
 function stopped(job: ExecutorJob): VisibleError {

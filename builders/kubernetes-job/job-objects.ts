@@ -6,6 +6,7 @@ import { type KubernetesApi, KubernetesError, type KubernetesObject } from "../.
 import { VisibleError } from "../../model/visible-error.ts";
 import { JOB_LABEL } from "./contract.ts";
 import { type JobObject, outcomeOf, type PodObject } from "./job-status.ts";
+import { isConfigJob } from "./names.ts";
 import type { JobOwner } from "./plan-objects.ts";
 import { type QuotaWait, whenRoom } from "./quota.ts";
 import { othersWait, signOfLife } from "./waiters.ts";
@@ -200,15 +201,18 @@ async function remove({ api, namespace, name }: JobPlace, job: JobObject): Promi
   });
 }
 
-/** Jobs that a killed process made and never let start: nothing would remove them. */
-export async function sweepSuspended(api: KubernetesApi, namespace: string): Promise<void> {
+/**
+ * Jobs of processes that are gone: those that were never let start, which nothing else would remove, and those whose
+ * results nobody can take any more. Firmware that is being built goes on: the next update takes it.
+ */
+export async function sweepAbandoned(api: KubernetesApi, namespace: string): Promise<void> {
   const jobs = await api.list<JobObject>(
     { apiVersion: "batch/v1", kind: "Job", namespace },
     { labelSelector: JOB_LABEL },
   );
   for (const job of jobs) {
     const { name, annotations } = job.metadata;
-    if (job.spec.suspend !== true || othersWait(annotations, "")) continue;
+    if (!(job.spec.suspend || isConfigJob(name)) || othersWait(annotations, "")) continue;
     await remove({ api, namespace, name, waiter: "" }, job).catch(ignoreGone);
   }
 }

@@ -1,5 +1,7 @@
 // Names of the objects of a builder's Job. Pure.
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+
+const CONFIG = "config-";
 
 export const jobObjectNames = (job: string) => ({
   input: `${job}-input`,
@@ -12,6 +14,15 @@ export const jobObjectNames = (job: string) => ({
 });
 
 export type JobObjectNames = ReturnType<typeof jobObjectNames>;
+
+/** Nobody else can want the images of these devices: whoever does not know the name cannot take them. */
+export function configJobName(): string {
+  return `${CONFIG}${randomBytes(8).toString("hex")}`;
+}
+
+export function isConfigJob(name: string): boolean {
+  return name.startsWith(CONFIG);
+}
 
 /** One build, one name, whoever asks for it. */
 export function firmwareJobName(contentHash: string): string {

@@ -1,6 +1,7 @@
-// Who waits for a Job: an annotation each, with a time that is renewed. The last one to go may take the Job along.
-// Pure.
+// Who waits for a Job: an annotation each, named after the process, with a time that is renewed. The last one to go may
+// take the Job along. Asks this machine whether a process lives.
 import { randomBytes } from "node:crypto";
+import { fateOf, processIdentity } from "../process-identity.ts";
 
 const PREFIX = "waiter.edgeflock.io/";
 /** Milliseconds between two signs of life. */
@@ -9,7 +10,7 @@ export const RENEW_EVERY = 20_000;
 const STALE_AFTER = 180_000;
 
 export function newWaiter(): string {
-  return `${PREFIX}${randomBytes(8).toString("hex")}`;
+  return `${PREFIX}${processIdentity()}-${randomBytes(4).toString("hex")}`;
 }
 
 export function signOfLife(waiter: string, now: Date = new Date()): Record<string, string> {
@@ -24,6 +25,10 @@ export function othersWait(
 ): boolean {
   return Object.entries(annotations ?? {}).some(
     ([name, time]) =>
-      name.startsWith(PREFIX) && name !== waiter && Math.abs(now - Date.parse(time)) < STALE_AFTER,
+      name.startsWith(PREFIX) &&
+      name !== waiter &&
+      Math.abs(now - Date.parse(time)) < STALE_AFTER &&
+      // one that was killed here is gone at once
+      fateOf(name.slice(PREFIX.length)) !== "gone",
   );
 }

@@ -8,7 +8,7 @@ import {
   overdue,
   type PodObject,
 } from "../../../builders/kubernetes-job/job-status.ts";
-import { othersWait, signOfLife } from "../../../builders/kubernetes-job/waiters.ts";
+import { newWaiter, othersWait, signOfLife } from "../../../builders/kubernetes-job/waiters.ts";
 
 const job = (condition?: { type: string; reason?: string; message?: string }): JobObject => ({
   ...{ apiVersion: "batch/v1", kind: "Job", metadata: { name: "j", namespace: "n" }, spec: {} },
@@ -82,5 +82,15 @@ describe("who waits for a Job", () => {
     expect(othersWait({ ...mine, ...gone }, "waiter.edgeflock.io/a", now)).toBe(false);
     expect(othersWait({ ...mine, ...other }, "waiter.edgeflock.io/a", now)).toBe(true);
     expect(othersWait(undefined, "waiter.edgeflock.io/a", now)).toBe(false);
+  });
+
+  it("is nobody whose process was killed on this machine, however short ago", () => {
+    const waiter = newWaiter();
+    expect(othersWait(signOfLife(waiter), "waiter.edgeflock.io/a")).toBe(true);
+    // no process has an id as large: https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
+    const dead = waiter.replace(/\/\d+-/, `/${2 ** 22 + 1}-`);
+    expect(othersWait(signOfLife(dead), "waiter.edgeflock.io/a")).toBe(false);
+    // a name of an annotation has room for 63 characters
+    expect(waiter).toMatch(/^waiter\.edgeflock\.io\/[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/);
   });
 });

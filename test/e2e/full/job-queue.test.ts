@@ -3,16 +3,20 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import type { ExecutorJob } from "../../../builders/contract.ts";
 import { JOB_LABEL } from "../../../builders/kubernetes-job/contract.ts";
 import { KubernetesJobExecutor } from "../../../builders/kubernetes-job/executor.ts";
 import type { JobObject } from "../../../builders/kubernetes-job/job-status.ts";
+import { jobObjectNames } from "../../../builders/kubernetes-job/names.ts";
 import { TurnQueue } from "../../../builders/turn-queue.ts";
-import { connect, type KubernetesApi } from "../../../kubernetes/api.ts";
+import { connect, type KubernetesApi, type KubernetesObject } from "../../../kubernetes/api.ts";
 import { soundFirmware, temporaryCache, workFolder } from "../../builders/support.ts";
 import { cluster, deviceClass } from "../manifests.ts";
 import { TestProject } from "../test-project.ts";
+import { leftOfJobs } from "./support/left-of-jobs.ts";
 import { PodAnswers } from "./support/pod-answers.ts";
 
 const IMAGE = `registry.example/image@sha256:${"0".repeat(64)}`;
@@ -73,7 +77,7 @@ describe("a hundred classes whose firmware is built by Jobs", () => {
   });
 });
 
-describe("Jobs in a namespace with a quota", { timeout: 150_000 }, () => {
+describe("Jobs on an API server without a node", { timeout: 150_000 }, () => {
   temporaryCache();
   let api: KubernetesApi;
   let namespace = "";
@@ -124,7 +128,7 @@ describe("Jobs in a namespace with a quota", { timeout: 150_000 }, () => {
   const allDone = (count: number) =>
     Array.from({ length: count }, () => ({ status: "fulfilled", value: undefined }));
 
-  it("wait where it has no room for another Job, and say so", async () => {
+  it("wait where their namespace has no room for another Job, and say so", async () => {
     await limit({ "count/jobs.batch": "2" });
     expect(await runSome(5)).toEqual(allDone(5));
     expect(answers.most).toBeLessThanOrEqual(2);
@@ -153,6 +157,29 @@ describe("Jobs in a namespace with a quota", { timeout: 150_000 }, () => {
     answers.hold = false;
     expect(await running).toEqual(allDone(3));
     expect(notes.join("\n")).toMatch(/waiting for room in its namespace: exceeded quota: builds.*pods=1/);
+  });
+
+  it("end by themselves, with all that is theirs, where the process that made them is killed and none follows", async () => {
+    answers.hold = true;
+    const program = fileURLToPath(new URL("support/run-one-job.ts", import.meta.url));
+    const running = execa(process.execPath, [program, inject("kubeconfig"), namespace, IMAGE], {
+      reject: false,
+    });
+    const pods = () => api.list<KubernetesObject>({ apiVersion: "v1", kind: "Pod", namespace });
+    await expect.poll(pods, { timeout: 30_000 }).toHaveLength(1);
+    running.kill("SIGKILL");
+    await running;
+    const [job] = await api.list<JobObject>({ apiVersion: "batch/v1", kind: "Job", namespace });
+    expect(job!.spec).toMatchObject({ activeDeadlineSeconds: 960, ttlSecondsAfterFinished: 600 });
+    const { input } = jobObjectNames(job!.metadata.name);
+    const secret = { apiVersion: "v1", kind: "Secret", metadata: { namespace, name: input } };
+    expect(await api.getOrUndefined(secret)).toBeDefined();
+
+    const body = { spec: { activeDeadlineSeconds: 1, ttlSecondsAfterFinished: 1 } };
+    const path = await api.pathOf({ apiVersion: "batch/v1", kind: "Job", metadata: job!.metadata });
+    await api.request("PATCH", path, { body, contentType: "application/merge-patch+json" });
+    await expect.poll(() => leftOfJobs(api, namespace), { timeout: 60_000, interval: 1000 }).toEqual([]);
+    expect(await api.getOrUndefined(secret)).toBeUndefined();
   });
 
   it("fail after a minute where their pods are refused for good", async () => {

@@ -4,10 +4,19 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeNvs } from "../../../builders/nvs/decode.ts";
 import type { KubernetesObject } from "../../../kubernetes/api.ts";
 import { soundFirmware } from "../../builders/support.ts";
+import { family } from "../../chaos/processes.ts";
 import { cluster, device, deviceClass } from "../manifests.ts";
 import { TestProject } from "../test-project.ts";
+import { leftOfJobs } from "./support/left-of-jobs.ts";
 import { nodeIsPossible, startTestNode, type TestNode } from "./support/node.ts";
 import { loadOwnImage, loadStepsImage } from "./support/steps-image.ts";
+
+const UP = ["up", "--yes", "--skip-preview", "--non-interactive"];
+
+/** The process of pulumi itself. */
+function engineOf(command: number): number {
+  return family(command).find(({ command }) => /(^|\/)pulumi up /.test(command))!.pid;
+}
 
 interface EventObject extends KubernetesObject {
   reason: string;
@@ -66,6 +75,26 @@ describe.skipIf(!nodeIsPossible)("a fleet whose builders are Kubernetes Jobs", (
     return new Set(names.filter((name) => name.startsWith(kind))).size;
   }
 
+  const left = () => leftOfJobs(node.api, project.id);
+  const startUp = () => project.startEdgeflock(["pulumi", ...UP]);
+
+  /** Jobs whose pods run. */
+  async function live(kind: "firmware" | "config"): Promise<number> {
+    const jobs = await node.api.list<KubernetesObject & { status?: { active?: number } }>({
+      ...{ apiVersion: "batch/v1", kind: "Job", namespace: project.id },
+    });
+    const of = jobs.filter(({ metadata }) => metadata.name.startsWith(kind));
+    return of.filter(({ status }) => (status?.active ?? 0) > 0).length;
+  }
+
+  /** All of an update at once, its providers too: as a machine does that goes down. */
+  async function killDuring(kind: "firmware" | "config"): Promise<void> {
+    const running = startUp();
+    await expect.poll(() => live(kind), { timeout: 120_000, interval: 200 }).toBeGreaterThan(0);
+    for (const { pid } of family(running.pid!)) process.kill(pid, "SIGKILL");
+    await running;
+  }
+
   async function placeOf(name: string): Promise<unknown> {
     const secret = await project.secret(project.id, `${name}-device`);
     const { entries } = decodeNvs(secret!["config.bin"]!);
@@ -92,7 +121,26 @@ describe.skipIf(!nodeIsPossible)("a fleet whose builders are Kubernetes Jobs", (
     expect(await project.state()).not.toContain("hunter2");
   });
 
+  it("goes on with the Job of an update that was killed, builds nothing twice, and leaves nothing", async () => {
+    const before = await jobsOf("firmware");
+    const script = `: ${project.id}; sleep 20; cp input/source/* output/`;
+    await project.manifests(manifests({ script }));
+    await killDuring("firmware");
+    expect(await live("firmware")).toBe(1);
+    expect(await project.edgeflock("pulumi", ...UP)).toMatchObject({ exitCode: 0 });
+    expect(await jobsOf("firmware")).toBe(before + 1);
+    await expect.poll(left, { timeout: 60_000, interval: 500 }).toEqual([]);
+
+    await project.manifests(manifests({ script, data: { a: "door", b: "door", c: "door" } }));
+    await killDuring("config");
+    expect(await project.edgeflock("pulumi", ...UP)).toMatchObject({ exitCode: 0 });
+    expect(await Promise.all(["a", "b", "c"].map(placeOf))).toEqual(["door", "door", "door"]);
+    expect(await jobsOf("firmware")).toBe(before + 1);
+    await expect.poll(left, { timeout: 60_000, interval: 500 }).toEqual([]);
+  });
+
   it("shows what a builder says that fails, and Ctrl-C takes the Job along", async () => {
+    const before = await jobsOf("firmware");
     await project.manifests(manifests({ script: "echo it is broken; exit 3" }));
     const failed = await project.pulumi("up", "--yes", "--skip-preview");
     expect(failed.exitCode).not.toBe(0);
@@ -100,23 +148,18 @@ describe.skipIf(!nodeIsPossible)("a fleet whose builders are Kubernetes Jobs", (
     expect(failed.stdout + failed.stderr).toContain("it is broken");
 
     await project.manifests(manifests({ script: "sleep 1000" }));
-    // as a terminal does, to all of them: the engine alone would wait for its resources
-    const running = project.startEdgeflock(["pulumi", "up", "--yes", "--skip-preview", "--non-interactive"]);
-    const live = async (): Promise<number> => {
-      const jobs = await node.api.list<KubernetesObject & { status?: { active?: number } }>({
-        ...{ apiVersion: "batch/v1", kind: "Job", namespace: project.id },
-      });
-      return jobs.filter(({ status }) => (status?.active ?? 0) > 0).length;
-    };
-    await expect.poll(live, { timeout: 120_000, interval: 500 }).toBe(1);
-    await sleep(1000);
-    process.kill(-running.pid!, "SIGINT");
-    expect((await running).exitCode).not.toBe(0);
-    await expect.poll(live, { timeout: 20_000 }).toBe(0);
+    const running = startUp();
+    await expect.poll(() => live("firmware"), { timeout: 120_000, interval: 500 }).toBe(1);
+    // as at a terminal: the engine alone is told, once, and its providers are in process groups of their own
+    process.kill(engineOf(running.pid!), "SIGINT");
+    const ended = await Promise.race([running, sleep(60_000, undefined, { ref: false })]);
+    if (!ended) process.kill(-running.pid!, "SIGKILL");
+    expect(ended?.exitCode, "it did not end").toBeGreaterThan(0);
+    await expect.poll(() => live("firmware"), { timeout: 20_000 }).toBe(0);
     await project.manifests(manifests({ data: { b: "window" } }));
     // what was interrupted is written again, from the cache
     await project.up();
     expect(await project.up()).toEqual({});
-    expect(await jobsOf("firmware")).toBe(3);
+    expect(await jobsOf("firmware")).toBe(before + 2);
   });
 });

@@ -18,6 +18,7 @@ import { requestToken } from "../../../kubernetes/service-account-token.ts";
 import { status } from "../../../toolchain/embedded-kubernetes/cluster.ts";
 import { soundFirmware, temporaryCache, workFolder, writeFiles } from "../../builders/support.ts";
 import { startGitServer } from "./support/git-server.ts";
+import { leftOfJobs } from "./support/left-of-jobs.ts";
 import { nodeIsPossible, startTestNode, type TestNode } from "./support/node.ts";
 import { startProxy } from "./support/proxy.ts";
 import { startS3 } from "./support/servers.ts";
@@ -116,12 +117,7 @@ describe.skipIf(!nodeIsPossible)("a builder as a Kubernetes Job", () => {
   }
 
   async function nothingIsLeft(): Promise<void> {
-    const kinds = ["Secret", "ConfigMap", "ServiceAccount", "Pod"].map((kind) => all(kind));
-    const others = [jobs(), all("Role", "rbac.authorization.k8s.io/v1")];
-    others.push(all("RoleBinding", "rbac.authorization.k8s.io/v1"));
-    others.push(all("NetworkPolicy", "networking.k8s.io/v1"));
-    const left = (await Promise.all([...kinds, ...others])).flat();
-    expect(left.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([]);
+    expect(await leftOfJobs(node.api, NAMESPACE)).toEqual([]);
   }
 
   it("is given what every builder is given, no rights and no token, and hands back its output", async () => {
