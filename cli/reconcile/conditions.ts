@@ -25,6 +25,8 @@ export interface Status {
   observedGeneration?: number;
   conditions?: Condition[];
   preview?: StatusPreview | null;
+  /** Of a DevicesCluster: the approval that was used up last. */
+  approved?: string;
 }
 
 /** What an update would do, for a person to approve. */

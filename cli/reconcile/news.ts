@@ -29,6 +29,9 @@ function occurrenceOf({ kind }: ObservedObject, wishes: readonly Wish[]): Occurr
     return { type: "Warning", reason: "Refused", action: "Validate", note: validated.message };
   }
   const ready = of("Ready");
+  if (ready?.reason === "PolicyViolated") {
+    return { type: "Warning", reason: ready.reason, action: "Preview", note: ready.message };
+  }
   if (!ready || kind === "Device" || kind === "DeviceClass") return undefined;
   if (ready.reason === "Failed" || ready.reason === "UpdateFailed") {
     return { type: "Warning", reason: ready.reason, action: "Update", note: ready.message };

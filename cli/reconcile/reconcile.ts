@@ -1,21 +1,30 @@
 // One reconciliation: checks what the objects declare, and previews or updates the stack. Starts pulumi.
-import { createHash } from "node:crypto";
 import { LOAD_OPTIONS } from "../../builders/builders.ts";
 import { loadObjects, meantObjects, objectPlace } from "../../model/load-objects.ts";
 import { ProblemsError } from "../../model/problem.ts";
 import type { StackRun } from "../../toolchain/quiet-pulumi.ts";
+import { policyArguments } from "../update/policies.ts";
+import { isApproved, isRestOf, planId } from "./approval.ts";
 import type { StatusPreview } from "./conditions.ts";
 import type { ReconcilerMetrics } from "./metrics.ts";
-import { APPROVE_ANNOTATION, type ObservedObject } from "./observed-objects.ts";
+import type { ObservedObject } from "./observed-objects.ts";
 import { problemsSaid } from "./outcome.ts";
-import { previewOf } from "./preview.ts";
-import { previewStack, type RanPulumi, updateStack } from "./run-pulumi.ts";
-import { refusedVerdicts, updateVerdicts, type Verdicts, waitingVerdicts } from "./verdicts.ts";
+import { type Plan, planOf, previewOf } from "./preview.ts";
+import { type PulumiRun, previewStack, type RanPulumi, updateStack } from "./run-pulumi.ts";
+import {
+  forbiddenVerdicts,
+  refusedVerdicts,
+  updateVerdicts,
+  type Verdicts,
+  waitingVerdicts,
+} from "./verdicts.ts";
 
 export interface ReconcileOptions extends StackRun {
   objects: readonly ObservedObject[];
   clusters: readonly string[] | undefined;
   dryRun: boolean;
+  /** What people approved, where the update that did it failed. */
+  approved?: Plan | undefined;
   signal: AbortSignal;
   metrics: ReconcilerMetrics;
   say(line: string): void;
@@ -29,9 +38,15 @@ export interface Judgement {
   /** What the verdicts are about. */
   objects: readonly ObservedObject[];
   verdicts: Verdicts;
-  /** By place of the DevicesCluster. */
+  /** What waits to be approved, by place of the DevicesCluster. Undefined where this was not found out: it stays. */
   previews?: ReadonlyMap<string, StatusPreview>;
+  /** An approved update went well: its approval holds no longer. */
+  usedApproval?: true;
+  /** An approved update failed: whatever of this is left may be tried again. */
+  approved?: Plan;
 }
+
+type Run = ReconcileOptions & PulumiRun;
 
 export async function reconcile(options: ReconcileOptions): Promise<Judgement> {
   const objects = meantObjects(options.objects, options.clusters);
@@ -46,16 +61,41 @@ export async function reconcile(options: ReconcileOptions): Promise<Judgement> {
     options.say(summary);
     return { ended: "done", summary, objects, verdicts: refusedVerdicts(objects, problems) };
   }
-  const id = planId(objects);
-  const run = { ...options, objects };
-  if (options.dryRun && !isApproved(objects, id)) return preview(run, id);
-  return judge(objects, await measured("update", updateStack, run));
+  const policies = await policyArguments(options.projectFolder, options.stack);
+  const run = { ...options, objects, policies };
+  // Policies are asked by a preview of its own: an update would tell of them when part of it is done.
+  return options.dryRun || policies.length > 0 ? previewed(run) : update(run);
+}
+
+async function update(run: Run): Promise<Judgement> {
+  const judgement = judge(run.objects, await measured("update", updateStack, run));
+  return judgement.ended === "done" ? { ...judgement, previews: new Map() } : judgement;
+}
+
+async function previewed(run: Run): Promise<Judgement> {
+  const { objects, say } = run;
+  const ran = await measured("preview", previewStack, run);
+  if (ran.ended !== "well") return judge(objects, ran);
+  const advice = ran.outcome.violations.map(({ policy, message }) => `policy ${policy}: ${message}`);
+  for (const line of advice) say(line);
+  const plan = planOf(objects, ran.outcome);
+  if (plan.changes.size === 0) return { ...judge(objects, ran), previews: new Map() };
+  if (!run.dryRun) return update(run);
+  const id = planId(objects, plan);
+  if (isApproved(objects, plan, id) || isRestOf(plan, run.approved)) {
+    const judgement = await update(run);
+    return { ...judgement, ...(judgement.ended === "done" ? { usedApproval: true } : { approved: plan }) };
+  }
+  const summary = `Waits for approval of ${id}.`;
+  say(summary);
+  const previews = new Map([...plan.lines].map(([place, lines]) => [place, previewOf(lines, id, advice)]));
+  return { ended: "done", summary, objects, previews, verdicts: waitingVerdicts(objects, ran.outcome, id) };
 }
 
 async function measured(
   operation: "update" | "preview",
-  work: (run: ReconcileOptions) => Promise<RanPulumi>,
-  run: ReconcileOptions,
+  work: (run: Run) => Promise<RanPulumi>,
+  run: Run,
 ): Promise<RanPulumi> {
   run.say(`${operation}: ${run.objects.length} objects`);
   const began = Date.now();
@@ -81,17 +121,6 @@ function problemsOf(objects: readonly ObservedObject[], clusters: readonly strin
   }
 }
 
-async function preview(options: ReconcileOptions, id: string): Promise<Judgement> {
-  const { objects, say } = options;
-  const ran = await measured("preview", previewStack, options);
-  if (ran.ended !== "well") return judge(objects, ran);
-  const previews = previewOf(objects, ran.outcome, id);
-  if (previews.size === 0) return judge(objects, ran);
-  const summary = `Waits for approval of ${id}.`;
-  say(summary);
-  return { ended: "done", summary, objects, previews, verdicts: waitingVerdicts(objects, ran.outcome, id) };
-}
-
 function judge(objects: readonly ObservedObject[], { ended, outcome, reason }: RanPulumi): Judgement {
   const summary = reason ?? "";
   if (ended === "locked" || ended === "stopped") {
@@ -102,23 +131,11 @@ function judge(objects: readonly ObservedObject[], { ended, outcome, reason }: R
   if (problems.length > 0) {
     return { ended: "failed", summary, objects, verdicts: refusedVerdicts(objects, problems) };
   }
+  const forbidden = ended === "failed" ? outcome.violations.filter(({ isMandatory }) => isMandatory) : [];
+  if (forbidden.length > 0) {
+    // a later try finds the same, until something changes
+    return { ended: "done", summary, objects, verdicts: forbiddenVerdicts(objects, forbidden) };
+  }
   const verdicts = updateVerdicts(objects, outcome, reason);
   return { ended: ended === "well" ? "done" : "failed", summary, objects, verdicts };
-}
-
-/** Changes with everything that an update is about; annotations are none of it. */
-export function planId(objects: readonly ObservedObject[]): string {
-  const hash = createHash("sha256");
-  for (const object of objects.toSorted((a, b) => (objectPlace(a) < objectPlace(b) ? -1 : 1))) {
-    const { uid, generation, labels = {} } = object.metadata;
-    const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
-    hash.update(JSON.stringify([objectPlace(object), uid, generation, sorted]));
-  }
-  return hash.digest("hex").slice(0, 12);
-}
-
-/** On every DevicesCluster that has something to approve: one person may be responsible for one only. */
-function isApproved(objects: readonly ObservedObject[], id: string): boolean {
-  const asked = objects.filter(({ kind, status }) => kind === "DevicesCluster" && status?.preview?.id === id);
-  return asked.length > 0 && asked.every(({ metadata }) => metadata.annotations?.[APPROVE_ANNOTATION] === id);
 }

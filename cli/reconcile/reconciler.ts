@@ -45,6 +45,8 @@ export class Reconciler {
   readonly #objects = new ObservedObjects();
   readonly #watches: KindWatch[];
   readonly #metrics: ReconcilerMetrics;
+  /** What people approved, and an update that failed did not finish. */
+  #approved: Judgement["approved"];
   readonly #events = new EventRecorder("edgeflock.io/reconciler");
 
   private constructor(options: ReconcilerOptions, access: ClusterAccess) {
@@ -149,7 +151,11 @@ export class Reconciler {
     const { clusters, dryRun, say } = this.#options;
     try {
       const metrics = this.#metrics;
-      return await reconcile({ ...this.#options, objects, clusters, dryRun, signal, say, metrics });
+      const approved = this.#approved;
+      const options = { ...this.#options, objects, clusters, dryRun, approved, signal, say, metrics };
+      const judgement = await reconcile(options);
+      this.#approved = judgement.ended === "locked" ? approved : judgement.approved;
+      return judgement;
     } catch (error) {
       // A defect here, or a disk that is full: the objects are not to blame, and a later try may do better.
       const summary = `The update could not be run: ${error instanceof Error ? error.message : error}`;
@@ -165,11 +171,11 @@ export class Reconciler {
 
   /** Again and again until all is written, or a newer update is due, which will write its own. */
   async #write(judgement: Judgement, version: number, signal: AbortSignal): Promise<void> {
-    const { objects, verdicts, previews } = judgement;
+    const { objects, verdicts, previews, usedApproval } = judgement;
     const backoff = new Backoff(STATUS_RETRY);
     while (!signal.aborted) {
       try {
-        const writer = { api: this.#access.api, ...(previews && { previews }) };
+        const writer = { api: this.#access.api, previews, usedApproval };
         const live = (place: string) => this.#objects.get(place);
         this.#metrics.wroteStatuses(await writeStatuses(writer, objects, verdicts, live));
         return;

@@ -19,6 +19,8 @@ import { type Outcome, readOutcome } from "./outcome.ts";
 
 export interface PulumiRun extends StackRun {
   objects: readonly ObservedObject[];
+  /** Pulumi's arguments for the policies of the stack; none where it has none. */
+  policies: readonly string[];
   /** Asks pulumi to end in order: what has begun is finished and saved. */
   signal: AbortSignal;
 }
@@ -42,15 +44,19 @@ export async function updateStack(run: PulumiRun): Promise<RanPulumi> {
   );
   await recoverStack(run);
   // One class whose firmware does not build must not hold up everybody else.
-  const args = ["up", "--yes", "--skip-preview", "--continue-on-error", ...COMMON, "--stack", run.stack];
+  const args = ["up", "--yes", "--skip-preview", "--continue-on-error", ...argumentsOf(run)];
   return withFolder(run, (pulumi) =>
     runUpdate({ ...run, args, run: (variables) => pulumi(args, variables) }),
   );
 }
 
 export async function previewStack(run: PulumiRun): Promise<RanPulumi> {
-  const args = ["preview", ...COMMON, "--stack", run.stack];
+  const args = ["preview", ...argumentsOf(run)];
   return withFolder(run, (pulumi) => pulumi(args, {}));
+}
+
+function argumentsOf({ stack, policies }: PulumiRun): string[] {
+  return [...COMMON, "--stack", stack, ...policies];
 }
 
 type Pulumi = (args: readonly string[], variables: NodeJS.ProcessEnv) => Promise<number>;
@@ -84,8 +90,16 @@ async function withFolder(run: PulumiRun, work: (pulumi: Pulumi) => Promise<numb
 
 async function readOccurrences(file: string): Promise<RanPulumi["happened"]> {
   const text = existsSync(file) ? await readFile(file, "utf8") : "";
-  const lines = text.split("\n").filter((line) => line !== "");
-  return lines.map((line) => JSON.parse(line));
+  return text.split("\n").flatMap((line) => occurrence(line) ?? []);
+}
+
+/** Undefined for an empty line, and for one whose writer was killed. */
+export function occurrence(line: string): RanPulumi["happened"][number] | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Removes what processes left that are dead. */
@@ -155,11 +169,12 @@ function judge(run: PulumiRun, code: number, output: string, outcome: Outcome): 
   return { outcome, ended: "failed", reason: firstReason(outcome, output) };
 }
 
-function firstReason({ errors, resources }: Outcome, output: string): string {
-  const failures = [...resources.values()].flat().flatMap(({ failed }) => failed ?? []);
+function firstReason({ errors, resources, stackwide, violations }: Outcome, output: string): string {
+  const failures = [...stackwide, ...[...resources.values()].flat()].flatMap(({ failed }) => failed ?? []);
   const said =
     failures[0] ??
     errors[0] ??
+    violations.find(({ isMandatory }) => isMandatory)?.message ??
     output
       .trim()
       .split("\n")

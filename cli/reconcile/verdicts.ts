@@ -3,7 +3,7 @@ import { objectPlace } from "../../model/load-objects.ts";
 import { formatProblem, type Problem } from "../../model/problem.ts";
 import { type ConditionType, isObserved, type Truth, type Wish } from "./conditions.ts";
 import type { ObservedObject } from "./observed-objects.ts";
-import type { Outcome, ResourceOutcome } from "./outcome.ts";
+import type { Outcome, ResourceOutcome, Violation } from "./outcome.ts";
 import { wouldChange } from "./preview.ts";
 
 /** By the object's place; an object that is not in it keeps its conditions. */
@@ -34,6 +34,31 @@ export function refusedVerdicts(objects: readonly ObservedObject[], problems: re
       verdicts.set(place, [VALID, wish("Ready", "False", "MemberRefused", message)]);
     } else if (!isObserved(object) || wasRefused(object)) {
       verdicts.set(place, [VALID, wish("Ready", "Unknown", "Waiting", `Waits until ${first} is mended.`)]);
+    }
+  }
+  return verdicts;
+}
+
+/** After a preview that a policy forbids to carry out: everything stays as it is. */
+export function forbiddenVerdicts(
+  objects: readonly ObservedObject[],
+  violations: readonly Violation[],
+): Verdicts {
+  const said = ({ policy, message }: Violation) => `${policy}: ${message}`;
+  const [first] = violations;
+  const verdicts: Verdicts = new Map();
+  for (const object of objects) {
+    const place = objectPlace(object);
+    const isCluster = object.kind === "DevicesCluster";
+    const own = violations.filter((each) => each.place === place || (isCluster && each.place === undefined));
+    if (own.length > 0) {
+      verdicts.set(place, [VALID, wish("Ready", "False", "PolicyViolated", own.map(said).join("\n"))]);
+    } else if (isCluster) {
+      const message = `Nothing is updated, as a policy forbids it. ${said(first!)}`;
+      verdicts.set(place, [VALID, wish("Ready", "False", "MemberForbidden", message)]);
+    } else if (!isObserved(object) || wasRefused(object)) {
+      const message = `Nothing is updated, as the policy ${first!.policy} forbids it.`;
+      verdicts.set(place, [VALID, wish("Ready", "Unknown", "Waiting", message)]);
     }
   }
   return verdicts;

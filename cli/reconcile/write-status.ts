@@ -1,8 +1,10 @@
 // Writes the status of objects where it changes. Sends one small PATCH for each such object.
+import { isDeepStrictEqual } from "node:util";
 import { type KubernetesApi, KubernetesError } from "../../kubernetes/api.ts";
 import { objectPlace } from "../../model/load-objects.ts";
 import { API_VERSION } from "../../model/names.ts";
-import { nextStatus, type StatusPreview } from "./conditions.ts";
+import { approvalOn } from "./approval.ts";
+import { nextStatus, type Status, type StatusPreview } from "./conditions.ts";
 import type { ObservedObject } from "./observed-objects.ts";
 import type { Verdicts } from "./verdicts.ts";
 
@@ -11,8 +13,10 @@ const AT_ONCE = 16;
 
 export interface StatusWriter {
   api: KubernetesApi;
-  /** Of DevicesClusters: what waits to be approved; `undefined` takes a former one away. */
-  previews?: ReadonlyMap<string, StatusPreview>;
+  /** What waits to be approved, by place of the DevicesCluster: all that there is. Where it is left out, what is there stays. */
+  previews?: ReadonlyMap<string, StatusPreview> | undefined;
+  /** Whether the approvals on DevicesClusters were used up. */
+  usedApproval?: boolean | undefined;
 }
 
 /**
@@ -34,10 +38,8 @@ export async function writeStatuses(
     if (!current || current.metadata.uid !== object.metadata.uid) return [];
     const wishes = verdicts.get(place);
     const next = wishes && nextStatus(current.status, wishes, object.metadata.generation, now);
-    const preview = writer.previews?.get(place);
-    const samePreview = JSON.stringify(current.status?.preview) === JSON.stringify(preview);
-    if (!next && samePreview) return [];
-    return [{ object, status: { ...next, ...(!samePreview && { preview: preview ?? null }) } }];
+    const status = { ...next, ...approvalStatus(writer, object, current) };
+    return Object.keys(status).length === 0 ? [] : [{ object, status }];
   });
   let failure: unknown;
   let written = 0;
@@ -55,6 +57,21 @@ export async function writeStatuses(
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   if (failure !== undefined) throw failure;
   return written;
+}
+
+/** What changes of `preview` and `approved`. */
+function approvalStatus(
+  { previews, usedApproval }: StatusWriter,
+  object: ObservedObject,
+  { status }: ObservedObject,
+): Pick<Status, "preview" | "approved"> {
+  if (object.kind !== "DevicesCluster") return {};
+  const preview = previews?.get(objectPlace(object)) ?? null;
+  const approved = usedApproval ? approvalOn(object) : undefined;
+  return {
+    ...(previews && !isDeepStrictEqual(status?.preview ?? null, preview) && { preview }),
+    ...(approved !== undefined && approved !== status?.approved && { approved }),
+  };
 }
 
 async function patchStatus(api: KubernetesApi, { kind, metadata }: ObservedObject, status: object) {

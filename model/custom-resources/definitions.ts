@@ -185,6 +185,11 @@ const CLUSTER_STATUS: JsonSchema = {
   ...STATUS,
   properties: {
     ...STATUS.properties,
+    approved: {
+      type: "string",
+      maxLength: 64,
+      description: "The approval that was used up last: it holds for no other update.",
+    },
     preview: {
       type: "object",
       description: "What an update would do, where a person has to approve it first.",

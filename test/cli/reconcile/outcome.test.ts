@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { newsOf } from "../../../cli/reconcile/news.ts";
 import type { ObservedObject } from "../../../cli/reconcile/observed-objects.ts";
 import { objectOf, problemsSaid, readOutcome } from "../../../cli/reconcile/outcome.ts";
-import { previewOf } from "../../../cli/reconcile/preview.ts";
-import { refusedVerdicts, updateVerdicts } from "../../../cli/reconcile/verdicts.ts";
+import { forbiddenVerdicts, refusedVerdicts, updateVerdicts } from "../../../cli/reconcile/verdicts.ts";
 
 const STACK = "urn:pulumi:test::fleet::";
 const CLUSTER = "edgeflock:index:DevicesCluster";
@@ -70,7 +70,10 @@ describe("what became of an update", () => {
       clusterOf,
     );
     expect(resources.get("Device site/a")).toEqual([
-      { type: "Device", op: "update", changed: ["wifi.password"], digest: "sha256:ab" },
+      {
+        ...{ type: "Device", op: "update", changed: ["wifi.password"], digest: "sha256:ab" },
+        inputs: expect.stringMatching(/^[0-9a-f]{64}$/),
+      },
     ]);
   });
 
@@ -143,19 +146,35 @@ describe("what is refused", () => {
   });
 });
 
-describe("a preview", () => {
-  it("is for the DevicesCluster whose objects would change", async () => {
-    const states = { old: { inputs: { "place.name": "1" } }, new: { inputs: { "place.name": "2" } } };
-    const lines = [
-      step("resOutputsEvent", `${DEVICE}::site/a`, "update", states),
-      step("resOutputsEvent", `${DEVICE}::site/b`, "same"),
-    ];
-    const previews = previewOf(OBJECTS, await readOutcome(lines, clusterOf), "id");
-    expect([...previews]).toEqual([
-      [
-        "DevicesCluster main",
-        { id: "id", summary: "1 to update", changes: ["update Device site/a: place.name"] },
-      ],
+describe("what a policy says", () => {
+  const event = (policyName: string, enforcementLevel: string, resourceUrn?: string) =>
+    JSON.stringify({
+      policyEvent: { policyName, enforcementLevel, resourceUrn, message: "<{%fg 1%}>too short<{%reset%}>\n" },
+    });
+
+  it("is held against the object that it is about, and nothing is updated", async () => {
+    const urn = `${STACK}${CLUSTER}$edgeflock:index:Device::site/a`;
+    const { violations } = await readOutcome(
+      [event("secret-length", "mandatory", urn), event("max-changed-devices", "advisory")],
+      clusterOf,
+    );
+    expect(violations).toEqual([
+      { policy: "secret-length", isMandatory: true, place: "Device site/a", message: "too short" },
+      { policy: "max-changed-devices", isMandatory: false, place: undefined, message: "too short" },
+    ]);
+    const verdicts = forbiddenVerdicts(OBJECTS, violations.slice(0, 1));
+    const ready = (place: string) => verdicts.get(place)?.at(-1);
+    expect(ready("Device site/a")).toMatchObject({
+      ...{ status: "False", reason: "PolicyViolated", message: "secret-length: too short" },
+    });
+    expect(ready("DevicesCluster main")).toMatchObject({ status: "False", reason: "MemberForbidden" });
+    expect(ready("Device site/b")).toMatchObject({ status: "Unknown", reason: "Waiting" });
+    expect(ready("DeviceClass site/node")).toBeUndefined();
+    expect(newsOf(OBJECTS, verdicts)).toEqual([
+      expect.objectContaining({
+        regarding: expect.objectContaining({ name: "a" }),
+        occurrence: expect.objectContaining({ type: "Warning", reason: "PolicyViolated" }),
+      }),
     ]);
   });
 });
