@@ -110,17 +110,20 @@ async function write(
   writeOwned: typeof applyOwned,
   former: string[] = [],
 ): Promise<DeviceOutputs> {
+  const { built, ...image } = await imageOf(inputs);
   let before: KubernetesObject | undefined;
   const seen = (live: KubernetesObject) => {
     before = live;
   };
-  const { object, configDigest, live } = await writeSecret(inputs, (...args) =>
+  const { object, configDigest, live } = await writeSecret(inputs, image, (...args) =>
     writeOwned(...args, former, seen),
   ).catch(async (error) => {
     await tellOf(inputs, failedNews(error), before);
     throw error;
   });
-  for (const news of deviceNews(before, live)) await tellOf(inputs, news, before && live);
+  const [first, ...others] = deviceNews(before, live);
+  if (first) await tellOf(inputs, { ...first, ...built }, before && live);
+  for (const news of others) await tellOf(inputs, news, before && live);
   const keys = ownedKeys(object, live);
   return {
     device: inputs.device,
@@ -137,8 +140,29 @@ async function write(
   };
 }
 
+/** As the class names it. */
+function builderName({ builder }: DeviceInputs): string {
+  if (!builder) return "nvs";
+  return "image" in builder.identity ? "image" : "command";
+}
+
+async function imageOf(inputs: DeviceInputs) {
+  const builder = builderName(inputs);
+  const began = Date.now();
+  try {
+    const payload = await withCertificate(decodePayload(inputs.image));
+    const where = { namespace: inputs.namespace, jobs: jobExecutors(inputs) };
+    const image = await deviceImage(inputs.device, payload, inputs.builder, where);
+    return { payload, image, built: { builder, seconds: (Date.now() - began) / 1000 } };
+  } catch (error) {
+    await tellOf(inputs, { ...failedNews(error), builder }, undefined);
+    throw error;
+  }
+}
+
 async function writeSecret(
   inputs: DeviceInputs,
+  { payload, image }: Pick<Awaited<ReturnType<typeof imageOf>>, "payload" | "image">,
   writeOwned: (
     api: KubernetesApi,
     object: Owned,
@@ -146,9 +170,6 @@ async function writeSecret(
     manager: string,
   ) => Promise<KubernetesObject>,
 ) {
-  const payload = await withCertificate(decodePayload(inputs.image));
-  const where = { namespace: inputs.namespace, jobs: jobExecutors(inputs) };
-  const image = await deviceImage(inputs.device, payload, inputs.builder, where);
   const { object, configDigest } = deviceSecret(inputs, payload, image);
   const api = await connectFor(inputs);
   const live = await writeOwned(api, object, inputs.owner, fieldManager(inputs.owner)).catch((error) => {

@@ -24,10 +24,11 @@ export interface About {
   otherwise(): Promise<KubernetesObject | undefined>;
 }
 
-/** What failed, by the last line of why. */
+/** What failed: why, and the last line that it said. */
 export function failedNews(error: unknown): Happened {
   const lines = (error instanceof Error ? error.message : String(error)).trim().split("\n");
-  return { type: "Warning", reason: "Failed", action: "Build", note: lines.at(-1) ?? "" };
+  const note = (error instanceof VisibleError && error.short) || lines.at(-1) || "";
+  return { type: "Warning", reason: "Failed", action: "Build", note };
 }
 
 const recorder = new EventRecorder("edgeflock.io/update");

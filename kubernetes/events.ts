@@ -33,32 +33,34 @@ const LONGEST_NOTE = 1024;
 const LONGEST_INSTANCE = 128;
 /** Nobody waits longer for it than this. */
 const TIMEOUT_MS = 5_000;
+/** Rights are given later, and a namespace that is gone comes back. */
+const REFUSED_MS = 10 * 60_000;
 /** Where events about objects without a namespace go. */
 const CLUSTER_NAMESPACE = "default";
 
 export class EventRecorder {
   readonly #reporter: Reporter;
-  /** Where it may not, or the server has no Events, it is not tried again. */
-  #isRefused = false;
+  /** Until when it is not tried again in a namespace: it may not there, or the server has no Events. */
+  readonly #refused = new Map<string, number>();
 
   constructor(reporter: Reporter) {
     this.#reporter = reporter;
   }
 
   async record(api: KubernetesApi, regarding: Regarding, occurrence: Occurrence): Promise<void> {
-    if (this.#isRefused) return;
     const event = eventFor(regarding, occurrence, this.#reporter, new Date());
+    const { namespace } = event.metadata;
+    if (Date.now() < (this.#refused.get(namespace) ?? 0)) return;
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     try {
-      const path = `/apis/${API}/namespaces/${event.metadata.namespace}/events`;
+      const path = `/apis/${API}/namespaces/${namespace}/events`;
       await api.request("POST", path, { body: event, signal }).catch((error: unknown) => {
         if (!isConflict(error)) throw error;
         return countOn(api, `${path}/${event.metadata.name}`, event.eventTime, signal);
       });
     } catch (error) {
       if (error instanceof KubernetesError && [403, 404].includes(error.status)) {
-        // a namespace that is going away refuses it too, and another one may not
-        this.#isRefused = error.details?.kind !== "namespaces" && !/being terminated/.test(error.message);
+        this.#refused.set(namespace, Date.now() + REFUSED_MS);
       }
     }
   }

@@ -46,6 +46,14 @@ export class BuildLog {
     return this.#tail.map((line) => `\n  ${line.length > 400 ? `${line.slice(0, 399)}…` : line}`).join("");
   }
 
+  /** What failed, and the last that was said. */
+  shortly(failure: string): string {
+    const last = this.#tail.findLast((line) => line.trim() !== "")?.trim();
+    return last === undefined
+      ? failure
+      : `${failure}: ${last.length > 400 ? `${last.slice(0, 399)}…` : last}`;
+  }
+
   async close(): Promise<void> {
     await this.#file.close();
   }

@@ -161,32 +161,31 @@ async function judge(
   { log, launch }: { log: BuildLog; launch: Launch },
 ): Promise<void> {
   const said = log.lastLines();
-  const where = `\nThe whole log: ${log.path}`;
+  const failure = (how: string, hint: string) =>
+    new VisibleError(`${job.name} ${how}.${said}\nThe whole log: ${log.path}`, {
+      ...{ hint, short: log.shortly(`${job.name} ${how}`) },
+    });
   if (outcome === "cancelled") throw cancelled(job);
   if (outcome === "timed out") {
-    throw new VisibleError(
-      `${job.name} did not end within ${seconds(job.timeLimit)} and was stopped.${said}${where}`,
-      { hint: "the last lines say what it was doing" },
+    throw failure(
+      `did not end within ${seconds(job.timeLimit)} and was stopped`,
+      "the last lines say what it was doing",
     );
   }
-  if (outcome === "disk full") {
-    throw new VisibleError(`${job.name} filled the disk and was stopped.${said}${where}`, {
-      hint: MAKE_ROOM,
-    });
-  }
+  if (outcome === "disk full") throw failure("filled the disk and was stopped", MAKE_ROOM);
   if (child.exitCode === 0) return;
   const special = await launch.explain?.(child);
   const how =
     special?.how ??
     (child.signalCode ? `was ended by ${child.signalCode}` : `failed with exit code ${child.exitCode}`);
   const hint = special?.hint ?? HINTS.find(([pattern]) => pattern.test(said))?.[1];
-  throw new VisibleError(`${job.name} ${how}.${said}${where}`, {
-    hint:
-      hint ??
+  throw failure(
+    how,
+    hint ??
       (child.signalCode === "SIGKILL"
         ? "perhaps the machine ran out of memory"
         : "correct what the last lines name"),
-  });
+  );
 }
 
 const MAKE_ROOM = "make room on the disk, or set EDGEFLOCK_CACHE to a larger one";

@@ -47,8 +47,9 @@ export class JobFailure extends VisibleError {
   readonly run: number | undefined;
   /** Whether the Job has come to its end by itself. */
   readonly jobEnded: boolean;
-  constructor(message: string, failure: Failure, jobEnded: boolean) {
-    super(message, failure.hint === undefined ? {} : { hint: failure.hint });
+  constructor(message: string, failure: Failure & { short: string }, jobEnded: boolean) {
+    const { hint, short } = failure;
+    super(message, { short, ...(hint !== undefined && { hint }) });
     this.run = failure.run;
     this.jobEnded = jobEnded;
   }
@@ -220,7 +221,7 @@ class Watch {
     const where = `\nThe whole log: ${this.#log.path}`;
     throw new JobFailure(
       `${name} ${failure.how} (Job ${namespace}/${job.metadata.name}).${this.#log.lastLines()}${where}`,
-      failure,
+      { ...failure, short: this.#log.shortly(`${name} ${failure.how}`) },
       outcome === "failed",
     );
   }

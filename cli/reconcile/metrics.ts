@@ -17,6 +17,9 @@ export interface MetricsSource {
 const BUILD_RESULTS: Record<string, string> = {
   FirmwareBuilt: "built",
   FirmwareCached: "cached",
+  ConfigBuilt: "built",
+  ConfigChanged: "built",
+  CredentialsRotated: "built",
   Failed: "failed",
 };
 
@@ -55,6 +58,18 @@ export class ReconcilerMetrics {
   readonly #buildSeconds = new Histogram({
     name: "edgeflock_build_seconds",
     help: "How long builds took whose result was not there yet.",
+    labelNames: ["builder"],
+    buckets: UPDATE_BUCKETS,
+    registers: [this.registry],
+  });
+  readonly #configBuilds = this.#counter(
+    "edgeflock_config_builds_total",
+    "Devices' configuration images by how their builds ended.",
+    ["builder", "result"],
+  );
+  readonly #configBuildSeconds = new Histogram({
+    name: "edgeflock_config_build_seconds",
+    help: "How long a device's configuration image took, with waiting for the others of its batch.",
     labelNames: ["builder"],
     buckets: UPDATE_BUCKETS,
     registers: [this.registry],
@@ -98,12 +113,16 @@ export class ReconcilerMetrics {
     for (const [op, count] of Object.entries(changes)) this.#resources.inc({ operation: op }, count);
   }
 
-  happened({ kind, reason, builder = "unknown", seconds }: Happened & { kind: string }): void {
-    if (kind === "Device") this.#devices.inc({ reason });
+  happened({ kind, reason, builder, seconds }: Happened & { kind: string }): void {
+    const isDevice = kind === "Device";
+    if (isDevice) this.#devices.inc({ reason });
     const result = BUILD_RESULTS[reason];
-    if (kind !== "DeviceClass" || result === undefined) return;
-    this.#builds.inc({ builder, result });
-    if (seconds !== undefined) this.#buildSeconds.observe({ builder }, seconds);
+    // of a device, what names no builder was told beside its build, or is about no build
+    if (result === undefined || (isDevice && builder === undefined)) return;
+    const labels = { builder: builder ?? "unknown" };
+    (isDevice ? this.#configBuilds : this.#builds).inc({ ...labels, result });
+    const histogram = isDevice ? this.#configBuildSeconds : this.#buildSeconds;
+    if (seconds !== undefined) histogram.observe(labels, seconds);
   }
 
   wroteStatuses(count: number): void {

@@ -11,6 +11,7 @@ import type { ObservedObject } from "./observed-objects.ts";
 import { problemsSaid } from "./outcome.ts";
 import { type Plan, planOf, previewOf } from "./preview.ts";
 import { type PulumiRun, previewStack, type RanPulumi, updateStack } from "./run-pulumi.ts";
+import { strayVerdicts, withoutStrays } from "./strays.ts";
 import {
   forbiddenVerdicts,
   refusedVerdicts,
@@ -49,7 +50,13 @@ export interface Judgement {
 type Run = ReconcileOptions & PulumiRun;
 
 export async function reconcile(options: ReconcileOptions): Promise<Judgement> {
-  const objects = meantObjects(options.objects, options.clusters);
+  const { objects, strays } = withoutStrays(meantObjects(options.objects, options.clusters));
+  const judgement = await ofFleets(options, objects);
+  const verdicts = new Map([...judgement.verdicts, ...strayVerdicts(strays)]);
+  return { ...judgement, objects: [...judgement.objects, ...strays], verdicts };
+}
+
+async function ofFleets(options: ReconcileOptions, objects: readonly ObservedObject[]): Promise<Judgement> {
   const nothing = { objects, verdicts: new Map() };
   if (objects.length === 0) {
     // Removing everything because nothing is there is no update that anybody asked for.

@@ -114,7 +114,7 @@ export class Reconciler {
       else this.#options.say(`${judgement.summary} Tries again in ${Math.round(wait / 1000)} s.`);
       next = Date.now() + wait;
       void this.#tell(judgement);
-      await this.#write(judgement, version, leading);
+      await this.#write(judgement, version, next, leading);
     }
   }
 
@@ -169,23 +169,30 @@ export class Reconciler {
     }
   }
 
-  /** Again and again until all is written, or a newer update is due, which will write its own. */
-  async #write(judgement: Judgement, version: number, signal: AbortSignal): Promise<void> {
+  /** Again and again until all is written, or the next update is due, which will write its own. */
+  async #write(judgement: Judgement, version: number, due: number, signal: AbortSignal): Promise<void> {
     const { objects, verdicts, previews, usedApproval } = judgement;
     const backoff = new Backoff(STATUS_RETRY);
-    while (!signal.aborted) {
+    do {
       try {
         const writer = { api: this.#access.api, previews, usedApproval };
         const live = (place: string) => this.#objects.get(place);
-        this.#metrics.wroteStatuses(await writeStatuses(writer, objects, verdicts, live));
+        const { written, refused } = await writeStatuses(writer, objects, verdicts, live);
+        this.#metrics.wroteStatuses(written);
+        this.#sayRefused(refused);
         return;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#options.say(`The status of objects could not be written: ${reason}`);
         await this.#access.renew().catch(() => {});
         await this.#changeWithin(backoff.next(), signal);
-        if (this.#objects.version !== version) return;
       }
-    }
+    } while (!signal.aborted && Date.now() < due && this.#objects.version === version);
+  }
+
+  #sayRefused([first, ...others]: readonly string[]): void {
+    if (first === undefined) return;
+    const more = others.length > 0 ? ` So it is with ${others.length} more.` : "";
+    this.#options.say(`The API server refuses the status of ${first}.${more}`);
   }
 }

@@ -129,7 +129,6 @@ async function execPulumi(
     all: true,
     // A terminal's Ctrl-C would reach it besides ours, and a second one makes it give up without cleaning up.
     detached: true,
-    cleanup: true,
     // only its end counts, and a large fleet's output is large
     buffer: false,
   });
@@ -140,9 +139,21 @@ async function execPulumi(
   const stop = () => child.kill("SIGINT");
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
+  // A process that ends without waiting for it leaves nothing behind that goes on changing the cluster.
+  const leave = () => endGroup(child.pid);
+  process.once("exit", leave);
   const { exitCode } = await child;
+  process.removeListener("exit", leave);
   signal.removeEventListener("abort", stop);
   return { code: exitCode ?? 255, output };
+}
+
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, "SIGKILL");
+  } catch {
+    // it has ended meanwhile
+  }
 }
 
 async function readLog(log: string, objects: readonly ObservedObject[]): Promise<Outcome> {

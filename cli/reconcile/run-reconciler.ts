@@ -11,6 +11,7 @@ import { projectFolder } from "../../toolchain/project-folder.ts";
 import { meantStack } from "../../toolchain/pulumi-stack.ts";
 import { ownConfig, plainStackName, readProjectFile, readStackConfig } from "../../toolchain/stack-file.ts";
 import type { ReconcileCommandOptions } from "../commands/reconcile.ts";
+import { endOfProcess } from "./end-of-process.ts";
 import { Reconciler } from "./reconciler.ts";
 
 export async function runReconciler(options: ReconcileCommandOptions): Promise<void> {
@@ -74,11 +75,4 @@ async function targetOf(
 async function defaultNamespace(target: KubernetesTarget): Promise<string> {
   const { loadConnection } = await import("../../kubernetes/kubeconfig.ts");
   return (await loadConnection(target)).namespace;
-}
-
-/** The first SIGTERM or Ctrl-C asks for an end in order; a second one ends the process at once. */
-function endOfProcess(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
-  return controller.signal;
 }

@@ -85,7 +85,8 @@ export function updateVerdicts(
   failed: string | undefined,
 ): Verdicts {
   const verdicts: Verdicts = new Map();
-  const context: Context = { outcome, failed, clusters: clusterPlaces(objects) };
+  const external = new Set(objects.filter(hasExternalBroker).map(objectPlace));
+  const context: Context = { outcome, failed, clusters: clusterPlaces(objects), external };
   for (const object of objects) {
     const reached = of(objectPlace(object), context).length > 0;
     // What was not reached is as it was, but for what nobody has looked at yet.
@@ -117,11 +118,18 @@ interface Context {
   failed: string | undefined;
   /** The place of the DevicesCluster of each namespace. */
   clusters: Map<unknown, string>;
+  /** Places of those whose broker is run by somebody else, who makes its users. */
+  external: Set<string>;
 }
 
 function clusterPlaces(objects: readonly ObservedObject[]): Map<unknown, string> {
   const clusters = objects.filter(({ kind }) => kind === "DevicesCluster");
   return new Map(clusters.map((cluster) => [cluster.spec.namespace, objectPlace(cluster)]));
+}
+
+function hasExternalBroker({ kind, spec }: ObservedObject): boolean {
+  const { broker } = (spec.mqtt ?? {}) as { broker?: { kind?: string } };
+  return kind === "DevicesCluster" && broker?.kind === "external";
 }
 
 function wishesFor(object: ObservedObject, context: Context): Wish[] {
@@ -144,8 +152,11 @@ const CREDENTIALS = ["Credentials", "Broker"];
 
 function clusterCredentials(place: string, context: Context): Wish {
   const resources = of(place, context).filter(({ type }) => CREDENTIALS.includes(type));
+  const broker = context.external.has(place)
+    ? "its broker is somebody else's, who makes its users"
+    : "the broker's users are up to date";
   return judged("CredentialsIssued", resources, context, {
-    done: ["Issued", "The fleet remembers them, and the broker's users are up to date."],
+    done: ["Issued", `The fleet remembers them, and ${broker}.`],
   });
 }
 
@@ -171,13 +182,14 @@ function deviceWishes(object: ObservedObject, context: Context): Wish[] {
   return [firmware, config, deviceCredentials(config, object, context)];
 }
 
-/** They are issued when the device's Secret holds them and the broker knows them. */
+/** They are issued when the device's Secret holds them and the broker knows them, as far as that is ours. */
 function deviceCredentials(config: Wish, { metadata }: ObservedObject, context: Context): Wish {
   if (config.status !== "True") return { ...config, type: "CredentialsIssued" };
   const cluster = context.clusters.get(metadata.namespace) ?? "";
   const { status, reason, message } = clusterCredentials(cluster, context);
   if (status !== "True") return wish("CredentialsIssued", status, reason, message);
-  return wish("CredentialsIssued", "True", "Issued", "In its Secret, and known to the broker.");
+  const known = context.external.has(cluster) ? "In its Secret." : "In its Secret, and known to the broker.";
+  return wish("CredentialsIssued", "True", "Issued", known);
 }
 
 function judged(

@@ -19,18 +19,27 @@ export interface StatusWriter {
   usedApproval?: boolean | undefined;
 }
 
+export interface WrittenStatuses {
+  written: number;
+  /** What the API server refuses for good: trying again would change nothing. By object, with its reason. */
+  refused: string[];
+}
+
+/** These come and go: credentials that are renewed, a server that is busy or times out. */
+const PASSING = new Set([401, 408, 429]);
+const GONE = new Set([404, 409]);
+
 /**
  * @param objects as they were when the verdicts came about: the generation that they are about
  * @param live the object as it was seen last, whose status counts
- * @returns how many were written
- * @throws what the API server answered last, where it is none of an object that is gone or was made anew meanwhile
+ * @throws what failed last, where a later try may do better; an object that is gone or was made anew is no failure
  */
 export async function writeStatuses(
   writer: StatusWriter,
   objects: readonly ObservedObject[],
   verdicts: Verdicts,
   live: (place: string) => ObservedObject | undefined,
-): Promise<number> {
+): Promise<WrittenStatuses> {
   const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
   const work = objects.flatMap((object) => {
     const place = objectPlace(object);
@@ -42,21 +51,25 @@ export async function writeStatuses(
     return Object.keys(status).length === 0 ? [] : [{ object, status }];
   });
   let failure: unknown;
-  let written = 0;
+  const done: WrittenStatuses = { written: 0, refused: [] };
   const queue = work.values();
   const worker = async () => {
     for (const { object, status } of queue) {
       try {
         await patchStatus(writer.api, object, status);
-        written++;
+        done.written++;
       } catch (error) {
-        if (!isGone(error)) failure = error;
+        if (!(error instanceof KubernetesError) || error.status >= 500 || PASSING.has(error.status)) {
+          failure = error;
+        } else if (!GONE.has(error.status)) {
+          done.refused.push(`${objectPlace(object)}: ${error.message}`);
+        }
       }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   if (failure !== undefined) throw failure;
-  return written;
+  return done;
 }
 
 /** What changes of `preview` and `approved`. */
@@ -87,8 +100,4 @@ async function patchStatus(api: KubernetesApi, { kind, metadata }: ObservedObjec
     contentType: "application/merge-patch+json",
     query: { fieldManager: "edgeflock-reconciler" },
   });
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof KubernetesError && [404, 409].includes(error.status);
 }

@@ -199,6 +199,7 @@ describe("a fleet that is declared in the cluster", () => {
     const text = await (await fetch(`${url}/metrics`)).text();
     expect(text).toMatch(/^edgeflock_updates_total\{operation="update",result="well"\} [1-9]/m);
     expect(text).toMatch(/^edgeflock_builds_total\{builder="native",result="(built|cached)"\} 1$/m);
+    expect(text).toMatch(/^edgeflock_config_builds_total\{builder="nvs",result="built"\} [3-9]/m);
     expect(text).toMatch(/^edgeflock_device_events_total\{reason="ConfigChanged"\} [1-9]/m);
     expect(text).toMatch(/^edgeflock_objects\{kind="Device",ready="True"\} 3$/m);
     expect(text).toMatch(/^edgeflock_leader 1$/m);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ContainerRequest, ExecutorJob } from "../../../builders/contract.ts";
 import { ContainerExecutor, runArguments } from "../../../builders/executors/container.ts";
+import type { VisibleError } from "../../../model/visible-error.ts";
 import { findContainerEngine, keepsLimits } from "../../../toolchain/container-engine.ts";
 import { temporaryCache, workFolder } from "../support.ts";
 
@@ -108,6 +109,7 @@ describe("the container executor", () => {
   it("removes the container however its run ended", async () => {
     const { error, mark } = await runWith("echo compiling; exit 3", { image: IMAGE });
     expect(error.message).toMatch(/failed with exit code 3\.\n {2}compiling\nThe whole log/);
+    expect((error as VisibleError).short).toBe('firmware builder "test" failed with exit code 3: compiling');
     const calls = (await readFile(join(place.folder, "calls"), "utf8")).trim().split("\n");
     expect(calls.at(-1)).toBe(`rm --force --volumes edgeflock-${mark}`);
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { newsOf } from "../../../cli/reconcile/news.ts";
 import type { ObservedObject } from "../../../cli/reconcile/observed-objects.ts";
 import { objectOf, problemsSaid, readOutcome } from "../../../cli/reconcile/outcome.ts";
+import { occurrence } from "../../../cli/reconcile/run-pulumi.ts";
 import { forbiddenVerdicts, refusedVerdicts, updateVerdicts } from "../../../cli/reconcile/verdicts.ts";
 
 const STACK = "urn:pulumi:test::fleet::";
@@ -127,6 +128,39 @@ describe("what became of an update", () => {
     expect(problemsSaid(["1 problem", line], (place) => places.has(place))).toEqual([
       { file: "Device site/a", path: "", message: "spec.secrets.x: is not set" },
     ]);
+  });
+});
+
+describe("the credentials of a fleet", () => {
+  it("are not said to be known to a broker that somebody else runs", async () => {
+    const outcome = await readOutcome([step("resOutputsEvent", `${LEDGER}::site`, "same")], clusterOf);
+    const issued = (kind: string) => {
+      const main = object("DevicesCluster", "main", { namespace: "site", mqtt: { broker: { kind } } });
+      const verdicts = updateVerdicts([main, ...OBJECTS.slice(1)], outcome, undefined);
+      return [main, OBJECTS[2]!].map(
+        ({ metadata }) =>
+          verdicts
+            .get(metadata.name === "main" ? "DevicesCluster main" : "Device site/a")!
+            .find(({ type }) => type === "CredentialsIssued")!.message,
+      );
+    };
+    expect(issued("mosquitto")).toEqual([
+      "The fleet remembers them, and the broker's users are up to date.",
+      "In its Secret, and known to the broker.",
+    ]);
+    expect(issued("external")).toEqual([
+      "The fleet remembers them, and its broker is somebody else's, who makes its users.",
+      "In its Secret.",
+    ]);
+  });
+});
+
+describe("what an update told of", () => {
+  it("is read up to a line whose writer was killed", () => {
+    const line = JSON.stringify({ kind: "Device", reason: "ConfigBuilt" });
+    expect(occurrence(line)).toEqual({ kind: "Device", reason: "ConfigBuilt" });
+    expect(occurrence(line.slice(0, 20))).toBeUndefined();
+    expect(occurrence("")).toBeUndefined();
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { APPROVE_ANNOTATION, type ObservedObject } from "../../../cli/reconcile/observed-objects.ts";
 import { writeStatuses } from "../../../cli/reconcile/write-status.ts";
-import type { KubernetesApi } from "../../../kubernetes/api.ts";
+import { type KubernetesApi, KubernetesError } from "../../../kubernetes/api.ts";
 
 const PREVIEW = { id: "abc", summary: "1 to update", changes: ["update Device site/a"] };
 const CLUSTER: ObservedObject = {
@@ -10,6 +10,30 @@ const CLUSTER: ObservedObject = {
   spec: { namespace: "site" },
   status: { observedGeneration: 1, preview: PREVIEW },
 };
+
+describe("a status that cannot be written", () => {
+  const answering = async (status: number) => {
+    const request = async () => {
+      throw new KubernetesError(status, "X", "you may not");
+    };
+    const api = { pathOf: async () => "/main", request } as unknown as KubernetesApi;
+    return writeStatuses({ api, previews: new Map() }, [CLUSTER], new Map(), () => CLUSTER);
+  };
+
+  it("is done where it is refused for good, and is told", async () => {
+    for (const status of [400, 403, 422]) {
+      expect(await answering(status)).toEqual({ written: 0, refused: ["DevicesCluster main: you may not"] });
+    }
+  });
+
+  it("is nothing where the object is gone", async () => {
+    for (const status of [404, 409]) expect(await answering(status)).toEqual({ written: 0, refused: [] });
+  });
+
+  it("is tried again where that may help", async () => {
+    for (const status of [401, 429, 500, 503]) await expect(answering(status)).rejects.toThrow("you may not");
+  });
+});
 
 /** What is sent as `status`. */
 async function written(options: Partial<Parameters<typeof writeStatuses>[0]>): Promise<unknown[]> {
