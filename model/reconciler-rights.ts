@@ -1,7 +1,7 @@
 // What the reconciler may do: Roles and ClusterRole with no more than its work takes. Pure; touches nothing.
 import { accessPlan, clusterRoleNames, clustersRules, type PolicyRule } from "./access-plan.ts";
 import { KIND_FACTS } from "./custom-resources/definitions.ts";
-import { API_VERSION, KINDS } from "./names.ts";
+import { API_VERSION, KINDS, type Kind } from "./names.ts";
 
 export const RECONCILER = "edgeflock-reconciler";
 /** Where Events about DevicesClusters go, which stand in no namespace. */
@@ -24,6 +24,10 @@ export interface RightsInput {
   createsClusters: boolean;
   /** Whether builders run as Kubernetes Jobs. */
   jobs: boolean;
+  /** Whether fleets have brokers whose users are objects of RabbitMQ's topology operator. */
+  brokerOperator: boolean;
+  /** Name of the Lease by which the replicas agree. */
+  lease: string;
 }
 
 export interface RightsObject {
@@ -35,13 +39,13 @@ export interface RightsObject {
 
 /** The ServiceAccount, and what is bound to it. */
 export function reconcilerRights(input: RightsInput): RightsObject[] {
-  const { namespace, fleets, jobs } = input;
-  const inFleet = [...clustersRules(), ...(jobs ? JOB_RULES : [])];
+  const { namespace, fleets, jobs, brokerOperator } = input;
+  const inFleet = [...clustersRules({ brokerOperator }), statusRule(MEMBERS), ...(jobs ? JOB_RULES : [])];
   const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: RECONCILER, namespace } };
   return [
     account,
     ...bound(namespace, clusterRules(input)),
-    ...bound(namespace, LEASE_RULES, namespace),
+    ...bound(namespace, leaseRules(input.lease), namespace),
     ...bound(namespace, [EVENT_RULE], CLUSTER_EVENTS_NAMESPACE),
     // What `pulumi up` needs in a fleet's namespace, nowhere else. It makes the fleet's Roles, so it holds what they grant.
     ...fleets.flatMap((fleet) => bound(namespace, inFleet, fleet.namespace)),
@@ -56,9 +60,22 @@ const EVENT_RULE: PolicyRule = {
 };
 
 /** A right to create cannot be limited to a name. */
-const LEASE_RULES: PolicyRule[] = [
-  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"] },
-];
+function leaseRules(name: string): PolicyRule[] {
+  const leases = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
+  return [
+    { ...leases, verbs: ["create"] },
+    { ...leases, verbs: ["get", "update"], resourceNames: [name] },
+  ];
+}
+
+/** The kinds that stand in a fleet's namespace. */
+const MEMBERS = KINDS.filter((kind) => kind !== "DevicesCluster");
+
+/** To write what became of objects; of those with these names, where names are given. */
+function statusRule(kinds: readonly Kind[], names?: readonly string[]): PolicyRule {
+  const resources = kinds.map((kind) => `${KIND_FACTS[kind].plural}/status`);
+  return { apiGroups: [GROUP], resources, verbs: ["patch"], ...(names && { resourceNames: [...names] }) };
+}
 
 /** To run builders as Jobs, beside what it has already. Whoever makes Jobs runs whatever program they like there. */
 const JOB_RULES: PolicyRule[] = [
@@ -72,12 +89,20 @@ const JOB_RULES: PolicyRule[] = [
   { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["get", "create", "delete"] },
 ];
 
-/** Reads the four kinds everywhere, and writes their status. */
+/** Reads the four kinds everywhere, as it watches them, and writes the status of its own DevicesClusters. */
 function clusterRules({ fleets, createsClusters }: RightsInput): PolicyRule[] {
   const kinds = KINDS.map((kind) => KIND_FACTS[kind].plural);
   return [
     { apiGroups: [GROUP], resources: kinds, verbs: ["get", "list", "watch"] },
-    { apiGroups: [GROUP], resources: kinds.map((kind) => `${kind}/status`), verbs: ["patch"] },
+    // without names it would be all of them
+    ...(fleets.length > 0
+      ? [
+          statusRule(
+            ["DevicesCluster"],
+            fleets.map(({ cluster }) => cluster),
+          ),
+        ]
+      : []),
     // Its UID is the cluster's identity.
     {
       apiGroups: [""],

@@ -49,6 +49,7 @@ interface DeploymentCommandOptions {
   replicas: number;
   dryRun?: true;
   clusterRoles: boolean;
+  brokerOperator?: true;
 }
 
 function deploymentCommand(): Command {
@@ -67,6 +68,7 @@ function deploymentCommand(): Command {
     .option("--project-path <folder>", "where the image has the project", "/project")
     .option("--replicas <number>", "one of them works, the others take over", replicas, 2)
     .option("--dry-run", "update nothing that no person has approved")
+    .option("--broker-operator", "with the rights for brokers whose users RabbitMQ's topology operator makes")
     .option("--no-cluster-roles", "without the rights for fleets with access.createsClusters")
     .addHelpText(
       "after",
@@ -79,7 +81,8 @@ backend wants it a Secret "edgeflock-reconciler-backend" whose keys become envir
     )
     .action(async (options: DeploymentCommandOptions) => {
       const { printDeployment } = await import("../reconcile/print-deployment.ts");
-      await printDeployment({ ...options, createsClusters: options.clusterRoles });
+      const brokerOperator = options.brokerOperator === true;
+      await printDeployment({ ...options, brokerOperator, createsClusters: options.clusterRoles });
     });
 }
 

@@ -7,11 +7,12 @@ import { type DeploymentInput, reconcilerObjects } from "../../model/reconciler-
 import type { KeptFleet } from "../../model/reconciler-rights.ts";
 import { VisibleError } from "../../model/visible-error.ts";
 import { projectFolder } from "../../toolchain/project-folder.ts";
-import { ownConfig, readStackConfig } from "../../toolchain/stack-file.ts";
+import { ownConfig, readProjectFile, readStackConfig } from "../../toolchain/stack-file.ts";
 import { listStacks } from "../stack-fleet.ts";
+import { leaseName } from "./lease-name.ts";
 
 export interface PrintOptions
-  extends Omit<DeploymentInput, "context" | "fleets" | "stack" | "dryRun" | "jobs"> {
+  extends Omit<DeploymentInput, "context" | "fleets" | "stack" | "dryRun" | "jobs" | "lease"> {
   stack?: string;
   fleet: readonly string[];
   dryRun?: true;
@@ -43,7 +44,8 @@ export async function printDeployment(options: PrintOptions): Promise<void> {
   const fleets = fleet.map(keptFleet);
   // without the image of their steps no builder can run as a Job
   const jobs = get("jobSteps") !== undefined;
-  const objects = reconcilerObjects({ ...rest, stack, context: context!, dryRun, fleets, jobs });
+  const lease = leaseName((await readProjectFile(projectFolder())).name ?? "", stack);
+  const objects = reconcilerObjects({ ...rest, stack, context: context!, dryRun, fleets, jobs, lease });
   process.stdout.write(
     objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })).join("---\n"),
   );

@@ -9,9 +9,10 @@ import { prepareEnvironment } from "../../toolchain/environment.ts";
 import { stderrProgress } from "../../toolchain/progress.ts";
 import { projectFolder } from "../../toolchain/project-folder.ts";
 import { meantStack } from "../../toolchain/pulumi-stack.ts";
-import { ownConfig, plainStackName, readProjectFile, readStackConfig } from "../../toolchain/stack-file.ts";
+import { ownConfig, readProjectFile, readStackConfig } from "../../toolchain/stack-file.ts";
 import type { ReconcileCommandOptions } from "../commands/reconcile.ts";
 import { endOfProcess } from "./end-of-process.ts";
+import { leaseName } from "./lease-name.ts";
 import { Reconciler } from "./reconciler.ts";
 
 export async function runReconciler(options: ReconcileCommandOptions): Promise<void> {
@@ -35,7 +36,6 @@ export async function runReconciler(options: ReconcileCommandOptions): Promise<v
     );
   }
   const target = await targetOf(project, get);
-  const name = ["edgeflock", (await readProjectFile(project)).name ?? "", plainStackName(stack)].join("-");
   const reconciler = await Reconciler.open({
     projectFolder: project,
     stack,
@@ -48,7 +48,7 @@ export async function runReconciler(options: ReconcileCommandOptions): Promise<v
     resyncMs: options.resync * 1000,
     lease: {
       namespace: options.leaseNamespace ?? process.env.POD_NAMESPACE ?? (await defaultNamespace(target)),
-      name: name.toLowerCase().replace(/[^a-z0-9-]+/g, "-"),
+      name: leaseName((await readProjectFile(project)).name ?? "", stack),
       // in two pods that share a node's network, host and process id are the same
       identity: options.identity ?? `${hostname()}_${randomUUID()}`,
       leaseSeconds: options.leaseSeconds,

@@ -82,15 +82,28 @@ describe("the reconciler's account", () => {
   const secret = (name: string, at: string) => target("", "secrets", name, at);
   const lease = (name: string, at: string) => target("coordination.k8s.io", "leases", name, at);
 
+  /** That of the stack, and there. */
+  async function ownLease(): Promise<string> {
+    const metadata = { namespace: RECONCILER_NAMESPACE, name: RECONCILER };
+    const role = await fleet.api.get({ apiVersion: `${RBAC}/v1`, kind: "Role", metadata });
+    const rules = role.rules as { resourceNames?: string[] }[];
+    const name = rules.flatMap(({ resourceNames = [] }) => resourceNames)[0]!;
+    const lease = { namespace: RECONCILER_NAMESPACE, name };
+    const object = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: lease };
+    await fleet.api.apply(object as never, { fieldManager: "test" });
+    return name;
+  }
+
   it("may do its work", async () => {
     const rows = [
       [["get", "list", "watch"], ofKind("Device", "a")],
       [["get"], ofKind("Device", "any", "", "default")],
       [["patch"], ofKind("Device", "a", "/status")],
+      [["patch"], ofKind("DevicesCluster", namespace, "/status")],
       [["get", "list", "create"], secret("new-device", namespace)],
       [["create"], target("batch", "jobs", "firmware-1", namespace, { spec: JOB_SPEC })],
       [["list"], target("", "pods", "some", namespace)],
-      [["get", "create"], lease("its-own", RECONCILER_NAMESPACE)],
+      [["get", "update", "create"], lease(await ownLease(), RECONCILER_NAMESPACE)],
     ] as const;
     const all = rows.flatMap(([verbs]) => verbs.map(String));
     expect(await allowedOf(rows)).toHaveLength(all.length);
@@ -186,7 +199,10 @@ describe("the reconciler's account", () => {
       [WRITES, target("", "pods", "some", namespace)],
       [["get"], target("", "pods/log", "some", RECONCILER_NAMESPACE)],
       [WRITES, target("batch", "jobs", "any", "default")],
-      [["list", "delete"], lease("its-own", RECONCILER_NAMESPACE)],
+      [["list", "delete"], lease(await ownLease(), RECONCILER_NAMESPACE)],
+      [["get", "update", "patch", "delete"], lease("another", RECONCILER_NAMESPACE)],
+      [["patch"], ofKind("DevicesCluster", "another", "/status")],
+      [["patch"], ofKind("Device", "any", "/status", "default")],
       [VERBS, lease("any", "default")],
       [VERBS, lease("any", "kube-system")],
       [["create", "list"], target("", "namespaces", "another")],

@@ -5,7 +5,8 @@ import { type RightsInput, reconcilerRights } from "../../model/reconciler-right
 function resourcesIn(namespace: string, input: Partial<RightsInput>): string[] {
   const fleets = [{ cluster: "greenhouse", namespace: "greenhouse" }];
   const rights = reconcilerRights({
-    ...{ namespace: "edgeflock-system", fleets, createsClusters: false, jobs: false },
+    ...{ namespace: "edgeflock-system", fleets, createsClusters: false },
+    ...{ jobs: false, brokerOperator: false, lease: "edgeflock-fleet-prod" },
     ...input,
   });
   const roles = rights.filter(({ kind, metadata }) => kind === "Role" && metadata.namespace === namespace);
@@ -20,5 +21,10 @@ describe("the reconciler's rights", () => {
       expect(resourcesIn("greenhouse", {})).not.toContain(resource);
       expect(resourcesIn("edgeflock-system", { jobs: true })).not.toContain(resource);
     }
+  });
+
+  it("are those for the objects of RabbitMQ's topology operator only where brokers have it", () => {
+    expect(resourcesIn("greenhouse", { brokerOperator: true })).toContain("topicpermissions");
+    expect(resourcesIn("greenhouse", {})).not.toContain("topicpermissions");
   });
 });
