@@ -28,10 +28,10 @@ export function withoutStrays(all: readonly ObservedObject[]): Sorted {
   return { objects: all.filter(belongs), strays: all.filter((object) => !belongs(object)) };
 }
 
-/** Whether it was found valid or even brought about once: of a stranger's object nothing else is said than that it is refused. */
+/** Whether an update was about it once. That it is valid is said of what waits for others too. */
 function wasKept({ status }: ObservedObject): boolean {
   const conditions = status?.conditions ?? [];
-  return conditions.some(({ type, status }) => (type === "Validated" ? status === "True" : type !== "Ready"));
+  return conditions.some(({ type, status }) => (type === "Ready" ? status === "True" : type !== "Validated"));
 }
 
 export function strayVerdicts(strays: readonly ObservedObject[]): Verdicts {

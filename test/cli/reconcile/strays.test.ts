@@ -22,8 +22,8 @@ const names = (objects: readonly ObservedObject[]) => objects.map(({ metadata })
 
 describe("an object in a namespace that no DevicesCluster names", () => {
   it("is refused by itself, and is no part of what is updated", () => {
-    const refused = object("Device", "old", "elsewhere", { Validated: "False", Ready: "False" });
-    const { objects, strays } = withoutStrays([MAIN, MEMBER, object("Device", "x", "elsewhere"), refused]);
+    const waited = object("Device", "old", "elsewhere", { Validated: "True", Ready: "Unknown" });
+    const { objects, strays } = withoutStrays([MAIN, MEMBER, object("Device", "x", "elsewhere"), waited]);
     expect([names(objects), names(strays)]).toEqual([
       ["main", "a"],
       ["x", "old"],
@@ -36,7 +36,7 @@ describe("an object in a namespace that no DevicesCluster names", () => {
   });
 
   it("is no stranger where the namespace was a fleet's: left out, that would be taken down", () => {
-    for (const condition of [{ Validated: "True" }, { Validated: "False", ConfigBuilt: "True" }] as const) {
+    for (const condition of [{ Ready: "True" }, { Validated: "False", ConfigBuilt: "True" }] as const) {
       const kept = object("Device", "x", "gone", condition);
       const another = object("DeviceGroup", "y", "gone");
       expect(withoutStrays([MAIN, MEMBER, kept, another]).strays).toEqual([]);
