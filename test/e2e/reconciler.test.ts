@@ -164,6 +164,21 @@ describe("a fleet that is declared in the cluster", () => {
     await fleet.ready("DevicesCluster", fleet.namespace);
   });
 
+  it("is not stopped by a stranger's object in a namespace of no fleet", async () => {
+    const { metadata, ...rest } = device("stray", "north", {}, "none");
+    const stray = { ...rest, metadata: { ...metadata, namespace: "default" } };
+    await fleet.api.apply(stray as never, { fieldManager: "test" });
+    const change = { spec: { data: { "place.name": "beside a stranger" } } };
+    await fleet.kubectl("patch", "device", "c", "--type=merge", "-p", JSON.stringify(change));
+    await fleet.ready("Device", "c");
+    await fleet.ready("DevicesCluster", fleet.namespace);
+    // it has no right to write there, and goes on
+    await fleet.until("that is said", async () =>
+      /refuses the status of Device default\/stray: .*forbidden/.test(reconciler.said),
+    );
+    await fleet.kubectl("-n", "default", "delete", "device", "stray");
+  });
+
   it("removes a device that is deleted from the cluster and from the broker's users", async () => {
     await fleet.kubectl("delete", "device", "e");
     await fleet.until("its Secret is gone", async () => {
