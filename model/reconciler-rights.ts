@@ -71,10 +71,10 @@ function leaseRules(name: string): PolicyRule[] {
 /** The kinds that stand in a fleet's namespace. */
 const MEMBERS = KINDS.filter((kind) => kind !== "DevicesCluster");
 
-/** To write what became of objects; of those with these names, where names are given. */
-function statusRule(kinds: readonly Kind[], names?: readonly string[]): PolicyRule {
+/** To write what became of objects. */
+function statusRule(kinds: readonly Kind[]): PolicyRule {
   const resources = kinds.map((kind) => `${KIND_FACTS[kind].plural}/status`);
-  return { apiGroups: [GROUP], resources, verbs: ["patch"], ...(names && { resourceNames: [...names] }) };
+  return { apiGroups: [GROUP], resources, verbs: ["patch"] };
 }
 
 /** To run builders as Jobs, beside what it has already. Whoever makes Jobs runs whatever program they like there. */
@@ -89,20 +89,13 @@ const JOB_RULES: PolicyRule[] = [
   { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["get", "create", "delete"] },
 ];
 
-/** Reads the four kinds everywhere, as it watches them, and writes the status of its own DevicesClusters. */
+/** Reads the four kinds everywhere, as it watches them, and writes the status of DevicesClusters. */
 function clusterRules({ fleets, createsClusters }: RightsInput): PolicyRule[] {
   const kinds = KINDS.map((kind) => KIND_FACTS[kind].plural);
   return [
     { apiGroups: [GROUP], resources: kinds, verbs: ["get", "list", "watch"] },
-    // without names it would be all of them
-    ...(fleets.length > 0
-      ? [
-          statusRule(
-            ["DevicesCluster"],
-            fleets.map(({ cluster }) => cluster),
-          ),
-        ]
-      : []),
+    // of all: two that claim one namespace are told so at both
+    statusRule(["DevicesCluster"]),
     // Its UID is the cluster's identity.
     {
       apiGroups: [""],

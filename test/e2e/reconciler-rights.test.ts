@@ -201,7 +201,6 @@ describe("the reconciler's account", () => {
       [WRITES, target("batch", "jobs", "any", "default")],
       [["list", "delete"], lease(await ownLease(), RECONCILER_NAMESPACE)],
       [["get", "update", "patch", "delete"], lease("another", RECONCILER_NAMESPACE)],
-      [["patch"], ofKind("DevicesCluster", "another", "/status")],
       [["patch"], ofKind("Device", "any", "/status", "default")],
       [VERBS, lease("any", "default")],
       [VERBS, lease("any", "kube-system")],
