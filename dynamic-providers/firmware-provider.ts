@@ -3,6 +3,7 @@
 import { buildFirmware } from "../builders/build-firmware.ts";
 import type { ArtifactReference, ArtifactStore, FirmwareRequest } from "../builders/contract.ts";
 import { openStore, type StoreAccess, type StoreDescription } from "../builders/stores/open-store.ts";
+import { dropBills, keepBill } from "../flash/firmware-bills.ts";
 import { flashConfigMapName } from "../model/names.ts";
 import { stderrProgress } from "../toolchain/progress.ts";
 import { explainWriteError } from "./explain-write-error.ts";
@@ -70,7 +71,7 @@ async function create(inputs: FirmwareInputs) {
 }
 
 async function update(_id: string, olds: FirmwareOutputs, news: FirmwareInputs) {
-  const outs = await buildAndStore(news);
+  const outs = await buildAndStore(news, olds);
   const same =
     outs.reference.digest === olds.reference.digest &&
     olds.owner === news.owner &&
@@ -87,9 +88,11 @@ async function read(id: string, props: FirmwareOutputs) {
 
 async function remove(_id: string, props: FirmwareOutputs) {
   await (await storeOf(props)).delete(props.reference);
+  await dropBills(await connectFor(props), props.namespace, [props.owner]);
 }
 
-async function buildAndStore(inputs: FirmwareInputs): Promise<FirmwareOutputs> {
+/** @param before what the class has until now */
+async function buildAndStore(inputs: FirmwareInputs, before?: FirmwareOutputs): Promise<FirmwareOutputs> {
   const secrets = inputs.secrets === undefined ? undefined : (JSON.parse(inputs.secrets) as FirmwareSecrets);
   const request: FirmwareRequest = {
     ...inputs.firmware,
@@ -111,6 +114,7 @@ async function buildAndStore(inputs: FirmwareInputs): Promise<FirmwareOutputs> {
     .catch((error) =>
       failing(explainWriteError(error, `the firmware of class ${inputs.class}`, inputs.namespace), inputs),
     );
+  if (before && before.reference.digest !== reference.digest) await rememberBill(before, inputs);
   await store.keepOnly(reference);
   await tellOf(inputs, buildNews(artifact.digest, built, seconds));
   const { class: name, cluster, namespace, owner, store: description, clusterUid } = inputs;
@@ -123,6 +127,18 @@ async function buildAndStore(inputs: FirmwareInputs): Promise<FirmwareOutputs> {
     reference,
     applied: appliedDigest(inputs),
   };
+}
+
+/**
+ * Boards run the old firmware until somebody flashes them, so what is in it stays known. The bill of the very last one is
+ * kept even if no board is known to run it: one may have been exported, or be under way.
+ */
+async function rememberBill(before: FirmwareOutputs, news: FirmwareInputs): Promise<void> {
+  const api = await connectFor(before);
+  const { digest } = before.reference;
+  const archive = await (await storeOf(before)).read(before.reference);
+  if (archive) await keepBill(api, { ...before, digest }, archive);
+  await dropBills(api, before.namespace, [before.owner, news.owner], [digest]);
 }
 
 async function failing(error: unknown, inputs: FirmwareInputs): Promise<never> {

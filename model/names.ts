@@ -81,6 +81,11 @@ export function flashConfigMapName(className: string): string {
   return `${className}-flash`;
 }
 
+/** ConfigMap with the bill of materials of firmware that the class no longer has. */
+export function billConfigMapName(className: string, digest: string): string {
+  return `${className}-sbom-${digest.slice("sha256:".length, 23)}`;
+}
+
 /** Lease that whoever flashes writes. */
 export function boardLeaseName(deviceName: string): string {
   return `${deviceName}-board`;

@@ -22,8 +22,8 @@ export function command(): Command {
     .addHelpText(
       "after",
       `
-A device runs what was flashed onto its board; what its class has now may be newer. Devices whose board has another
-firmware than their class, or none yet, are named as such: for them the answer is not known.
+A device runs what was flashed onto its board; what its class has now may be newer. So boards that still run an earlier
+firmware are looked up too. Where nobody knows any more what was in that, the boards are named on standard error.
 
 Examples:
   npx edgeflock which --component esp-hal -n greenhouse

@@ -3,6 +3,8 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BoardLeases } from "../../flash/board-lease.ts";
+import { ClusterSource } from "../../flash/station/cluster-source.ts";
 import { soundFirmware } from "../builders/support.ts";
 import { cluster, device, deviceClass, group } from "./manifests.ts";
 import { TestProject } from "./test-project.ts";
@@ -182,5 +184,40 @@ describe("firmware", () => {
     expect((await which("--component", "esp-hal", "--version", ">=2")).stdout).toContain(
       "No class has esp-hal",
     );
+  });
+
+  it("is found on the boards that still run it when its class has another", async () => {
+    const { api } = project;
+    const place = { cluster: project.id, namespace: project.id, class: "node" };
+    const leases = new BoardLeases(api, place);
+    const { artifact } = await ClusterSource.open(api, project.id, "node");
+    await leases.claim("a", "aa:bb:cc:dd:ee:01");
+    await leases.record("a", "aa:bb:cc:dd:ee:01", { artifactDigest: artifact.digest, flashedBy: "test" });
+    await writeFile(join(folder, "firmware/Cargo.lock"), LOCK.replace("1.2.0", "1.3.0"));
+    await project.up();
+    const which = async (version: string) => {
+      const ran = await project.edgeflock(
+        ...["which", "-n", project.id, "--component", "esp-hal", "--version", version, "--json"],
+      );
+      expect([ran.exitCode, ran.stderr]).toEqual([0, ""]);
+      return JSON.parse(ran.stdout) as object[];
+    };
+    const device = { device: "a", flashed: "this", digest: artifact.digest };
+    expect(await which("<1.3")).toMatchObject([{ class: "node", current: false, devices: [device] }]);
+    expect(await which("1.3.0")).toMatchObject([
+      { class: "node", current: true, devices: [{ device: "a", flashed: "other" }] },
+      { class: "twin", current: true },
+    ]);
+    expect(await project.preview()).toEqual([]);
+    // nobody's any more: it goes with the firmware after the next
+    await leases.release("a", "aa:bb:cc:dd:ee:01");
+    for (const version of ["1.4.0", "1.5.0"]) {
+      await writeFile(join(folder, "firmware/Cargo.lock"), LOCK.replace("1.2.0", version));
+      await project.up();
+    }
+    expect(await which("<1.3")).toEqual([]);
+    const maps = await api.listMetadata({ apiVersion: "v1", kind: "ConfigMap", namespace: project.id });
+    const bills = maps.map(({ metadata }) => metadata.name.replace(/[0-9a-f]{16}$/, ""));
+    expect(bills.filter((name) => name.includes("-sbom-"))).toEqual(["node-sbom-", "twin-sbom-"]);
   });
 });
