@@ -5,6 +5,7 @@ import { VisibleError } from "../model/visible-error.ts";
 import { explainDiskError } from "../toolchain/cache-entry.ts";
 import { cacheFolder } from "../toolchain/cache-folder.ts";
 import { quiet } from "../toolchain/progress.ts";
+import { unpackArchive } from "./artifact-archive.ts";
 import { cacheKeyFile, type FoundBuild, readCache, writeCache } from "./artifact-cache.ts";
 import { type ArtifactIdentity, artifactIdentity } from "./artifact-cipher.ts";
 import { buildRecord } from "./build-record.ts";
@@ -16,6 +17,7 @@ import { executorFor, type JobExecutors } from "./executors/executor-for.ts";
 import { withLock } from "./file-lock.ts";
 import { interruptible } from "./interruption.ts";
 import { librariesOf } from "./libraries.ts";
+import { SBOM } from "./sbom.ts";
 import { hashSourceTree } from "./source-tree.ts";
 import { type SourceVersion, sourceVersion } from "./source-version.ts";
 import { TurnQueue } from "./turn-queue.ts";
@@ -171,6 +173,7 @@ async function runBuild(job: Job, options: BuildOptions): Promise<BuiltFirmware>
       parts: content.parts,
       sourceDigest: plan.source === undefined ? undefined : await hashSourceTree(plan.source),
       source,
+      bom: Buffer.from(unpackArchive(archive).get(SBOM) ?? "{}").toString("utf8"),
       started,
       finished: new Date(),
       log: log.join("\n"),

@@ -1,6 +1,7 @@
 // What is known of a build beside its result: where it came from, when, and what was said. Kept beside the artefact and
 // not in it, since times, logs and commits differ where the bytes are the same. Pure.
-import type { FirmwareArtifact, FirmwareRequest, Json } from "./contract.ts";
+import type { FirmwareArtifact, Json } from "./contract.ts";
+import { type BuildInputs, type ResourceDescriptor, resolvedDependencies } from "./provenance-inputs.ts";
 import type { SourceVersion } from "./source-version.ts";
 
 /** https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md */
@@ -17,7 +18,7 @@ export interface Provenance {
     buildType: string;
     externalParameters: Record<string, Json>;
     internalParameters: Record<string, Json>;
-    resolvedDependencies: { name: string; digest: Record<string, string> }[];
+    resolvedDependencies: ResourceDescriptor[];
   };
   runDetails: {
     builder: { id: string; version: Record<string, string> };
@@ -44,15 +45,9 @@ export interface BuildRecord {
   log: string;
 }
 
-export interface BuildFacts {
+export interface BuildFacts extends BuildInputs {
   artifact: FirmwareArtifact;
-  request: FirmwareRequest;
   contentHash: string;
-  /** Of the content hash, by name. */
-  parts: Record<string, string>;
-  /** Of the source tree that was built. */
-  sourceDigest?: string | undefined;
-  source?: SourceVersion | undefined;
   started: Date;
   finished: Date;
   log: string;
@@ -60,7 +55,6 @@ export interface BuildFacts {
 
 /** Bytes of a log that are kept: its end, which says how it went. */
 const LONGEST_LOG = 64 * 1024;
-const HEX = /^sha256:([0-9a-f]{64})$/;
 
 export function buildRecord(facts: BuildFacts): BuildRecord {
   const { artifact, contentHash, finished, log, source } = facts;
@@ -104,7 +98,7 @@ function statement(facts: BuildFacts): Statement {
           secrets: Object.keys(secrets ?? {}).sort(),
         },
         internalParameters: { contentHash, builtFrom: parts },
-        resolvedDependencies: dependencies(facts),
+        resolvedDependencies: resolvedDependencies(facts),
       },
       runDetails: {
         builder: {
@@ -119,18 +113,6 @@ function statement(facts: BuildFacts): Statement {
       },
     },
   };
-}
-
-/** Everything that went in, by digest. */
-function dependencies({ request, sourceDigest, source }: BuildFacts) {
-  const { digest } = request.builder.args ?? {};
-  const prebuilt = typeof digest === "string" ? HEX.exec(digest)?.[1] : undefined;
-  return [
-    ...(sourceDigest === undefined
-      ? []
-      : [{ name: "source", digest: { sha256: sourceDigest, ...(source && { gitCommit: source.commit }) } }]),
-    ...(prebuilt === undefined ? [] : [{ name: "prebuilt", digest: { sha256: prebuilt } }]),
-  ];
 }
 
 /** RFC 3339, to the second. */

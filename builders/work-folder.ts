@@ -1,9 +1,9 @@
 // The work folder of one build (design §5): input/ for the builder to read, output/ for it to write.
 // Lives in the cache folder, belongs to this user alone (0700), and goes away on every path that can run code.
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
-import { chmod, lstat, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VisibleError } from "../model/visible-error.ts";
 import { cacheFolder } from "../toolchain/cache-folder.ts";
@@ -45,6 +45,7 @@ export class WorkFolder {
   /** Marks the processes of this build, in their environment. */
   readonly mark: string;
   #sourceHash: string | undefined;
+  #inputs = new Map<string, string>();
 
   private constructor(path: string, mark: string) {
     this.path = path;
@@ -111,6 +112,7 @@ export class WorkFolder {
     if (input.settings !== undefined) {
       await writeFile(join(this.path, "input", "settings.json"), json(input.settings), { mode: 0o444 });
     }
+    this.#inputs = await fingerprints(join(this.path, "input"));
   }
 
   /** @throws VisibleError where the builder changed its input or wrote beside output/ */
@@ -121,6 +123,15 @@ export class WorkFolder {
     ];
     if (strays.length > 0) {
       throw new VisibleError(`the builder wrote outside of output/: ${strays.sort().join(", ")}`, {
+        hint: "results belong into output/, temporary files into $TMPDIR",
+      });
+    }
+    const now = await fingerprints(join(this.path, "input"));
+    const names = [...new Set([...now.keys(), ...this.#inputs.keys()])];
+    const changed = names.filter((name) => now.get(name) !== this.#inputs.get(name)).sort();
+    if (changed.length > 0) {
+      const files = changed.map((name) => `input/${name}`).join(", ");
+      throw new VisibleError(`the builder changed its input, which is for reading only: ${files}`, {
         hint: "results belong into output/, temporary files into $TMPDIR",
       });
     }
@@ -160,6 +171,24 @@ async function isOlder(path: string, age: number): Promise<boolean> {
 
 async function strangers(folder: string, known: string[]): Promise<string[]> {
   return (await readdir(folder)).filter((name) => !known.includes(name));
+}
+
+/** What the files of input/ hold, by name, without the sources: their digest, or what they are instead of a file. */
+async function fingerprints(input: string): Promise<Map<string, string>> {
+  const secrets = await readdir(join(input, "secrets")).catch(() => []);
+  const names = [
+    ...INPUTS.filter((name) => name.endsWith(".json")),
+    ...secrets.map((key) => `secrets/${key}`),
+  ];
+  const found = new Map<string, string>();
+  for (const name of names) {
+    const info = await lstat(join(input, name)).catch(() => undefined);
+    if (!info) continue;
+    // what a link leads to is none of ours to read
+    const bytes = info.isFile() ? await readFile(join(input, name)).catch(() => undefined) : undefined;
+    found.set(name, bytes ? createHash("sha256").update(bytes).digest("hex") : "no file that can be read");
+  }
+  return found;
 }
 
 async function removeFolder(path: string): Promise<void> {

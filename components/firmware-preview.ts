@@ -20,7 +20,7 @@ export function buildText({ hash, parts }: PlannedFirmware): string {
   return JSON.stringify({ contentHash: hash, builtFrom: parts } satisfies BuiltFrom);
 }
 
-/** Says it once a preview, and only where something would be done. What cannot be asked is left out. */
+/** Says it once a preview, and only where something would be done. What cannot be asked is not known, and it says why. */
 export function announceBuild(
   className: string,
   cluster: DevicesCluster,
@@ -38,10 +38,19 @@ export function announceBuild(
       const where = await alreadyBuilt(className, cluster, planned, readsSecrets);
       const what = where === undefined ? "will be built" : `was built already (${where}): nothing to build`;
       await pulumi.log.info(`the firmware of class ${className} ${what}${why}`, resource);
-    } catch {
+    } catch (error) {
       // a preview without it is still a preview
+      const why = firstLine(error);
+      await pulumi.log.warn(
+        `whether the firmware of class ${className} will be built is not known: ${why}`,
+        resource,
+      );
     }
   });
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
 }
 
 async function builtBefore(className: string, cluster: DevicesCluster): Promise<BuiltFrom | undefined> {

@@ -1,5 +1,6 @@
 // The firmware builder "esp-rs": Rust for the ESP32-C3, with ESP-IDF's bootloader. Planning asks the toolchain for
 // its versions; the build itself is the program build.ts beside.
+import { readFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -49,7 +50,8 @@ export const espRsBuilder: FirmwareBuilder = {
       ...(control.progress && { progress: control.progress }),
       signal: control.signal,
     });
-    const version = own.version ?? `${OWN_VERSION}+${(await hashSourceTree(source)).slice(0, 8)}`;
+    const number = given === undefined ? OWN_VERSION : await crateVersion(source);
+    const version = own.version ?? `${number}+${(await hashSourceTree(source)).slice(0, 8)}`;
     const program = given === undefined ? { bin: "firmware", features: ["board"] } : {};
     return {
       identity: {
@@ -77,6 +79,14 @@ export const espRsBuilder: FirmwareBuilder = {
 
 /** No module, and decides over the result: which bootloader. */
 const SHARED = ["bootloaders/Cargo.lock"];
+
+/** Of a user's crate. Of the build's hash it is no part by itself: the manifest is among the sources. */
+async function crateVersion(source: string): Promise<string> {
+  const manifest = await readFile(join(source, "Cargo.toml"), "utf8").catch(() => "");
+  const [, own = ""] = manifest.split(/^\[package\]\s*$/m);
+  const version = /^version\s*=\s*"([0-9A-Za-z.-]{1,20})"/m.exec(own.split(/^\[/m)[0]!)?.[1];
+  return version ?? "0.0.0";
+}
 
 /** @param ours whether Edgeflock's own firmware is to be built, and not a user's */
 function refuseUnsuited(request: FirmwareRequest, ours: boolean): void {

@@ -204,7 +204,14 @@ describe("building firmware", () => {
       expect(subject).toContainEqual({ name: path, digest: { sha256 } });
     expect(predicate.buildDefinition.resolvedDependencies).toEqual([
       { name: "source", digest: { sha256: await hashSourceTree(source), gitCommit: commit } },
+      { name: "esp-hal", uri: "pkg:cargo/esp-hal@1.2.0", digest: { sha256: "ab".repeat(32) } },
     ]);
+    const named = asked();
+    named.builder.args = { ...asking.builder.args, toolchain: "gcc 14" };
+    const { provenance } = (await buildFirmware(named)).record;
+    expect(provenance.predicate.buildDefinition.resolvedDependencies).toContainEqual({
+      ...{ name: "toolchain", uri: "urn:edgeflock:toolchain:gcc%2014", annotations: { version: "gcc 14" } },
+    });
   });
 
   it("that fails or makes unusable firmware leaves nothing in cache or work folder", async () => {

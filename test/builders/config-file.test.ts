@@ -126,7 +126,8 @@ describe("the native firmware of a class whose configuration is a file", () => {
     await put(path, configFile(entries("fern-01"), SIZE));
     start(path);
     await put(path, damaged);
-    expect(start(path)).toMatchObject({ device: "fern-01", problems: [] });
-    expect((await area(path)).every((byte) => byte === 0xff)).toBe(true);
+    const problems = ["the configuration file is damaged: flash it again"];
+    for (const _ of [1, 2]) expect(start(path)).toMatchObject({ device: "fern-01", problems });
+    expect((await area(path)).equals(damaged)).toBe(true);
   });
 });

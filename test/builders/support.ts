@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
 import { buildAppImage } from "../../builders/app-image.ts";
-import type { FirmwareRequest, Json } from "../../builders/contract.ts";
+import type { FirmwareRequest } from "../../builders/contract.ts";
 import { FLASHER_ARGS, writeFlasherArgs } from "../../builders/flasher-args.ts";
 import { parsePartitionCsv, writePartitionTable } from "../../builders/partitions/index.ts";
-import { WorkFolder } from "../../builders/work-folder.ts";
+import { WorkFolder, type WorkInput } from "../../builders/work-folder.ts";
 import { tryCommand } from "../../toolchain/run-command.ts";
 
 /** A folder for each test; with it as cache, no test sees what another built. */
@@ -53,9 +53,7 @@ export async function writeFiles(
   return folder;
 }
 
-export async function workFolder(
-  input: { source?: string; args?: Record<string, Json>; secrets?: Record<string, string> } = {},
-): Promise<WorkFolder> {
+export async function workFolder(input: Partial<WorkInput> = {}): Promise<WorkFolder> {
   return await WorkFolder.create({ args: {}, classFacts: {}, secrets: {}, ...input });
 }
 

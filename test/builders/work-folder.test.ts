@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { sweepWorkFolders } from "../../builders/work-folder.ts";
@@ -23,6 +23,12 @@ async function otherProcess(rest: string) {
   });
   const [path] = (await once(child.stdout, "data")) as [Buffer];
   return { child, path: path.toString().trim() };
+}
+
+/** A file that nobody may write to, as a builder replaces it. */
+async function replace(path: string, text: string): Promise<void> {
+  await rm(path);
+  await writeFile(path, text);
 }
 
 describe("a work folder", () => {
@@ -53,6 +59,22 @@ describe("a work folder", () => {
   it("refuses a secret whose key is no name of a file, and leaves nothing behind", async () => {
     await expect(workFolder({ secrets: { "../../x": "v" } })).rejects.toThrow("cannot be the name of a file");
     expect(await readdir(join(place.cache, "work"))).toEqual([]);
+  });
+
+  it.each([
+    ["args.json", (path: string) => replace(path, "{}")],
+    ["class.json", (path: string) => replace(path, "{}")],
+    ["settings.json", (path: string) => rm(path)],
+    ["secrets/key", (path: string) => writeFile(path, "another")],
+    ["secrets/more", (path: string) => writeFile(path, "hidden here")],
+    ["args.json", (path: string) => rm(path).then(() => symlink("/etc/hostname", path))],
+  ])("notices a builder that changes input/%s", async (name, change) => {
+    const work = await workFolder({ args: { a: 1 }, settings: {}, secrets: { key: "hunter2" } });
+    await work.checkBoundaries();
+    await change(join(work.path, "input", name));
+    const error = (await work.checkBoundaries().catch((caught: unknown) => caught)) as Error;
+    expect(error.message).toBe(`the builder changed its input, which is for reading only: input/${name}`);
+    await work.remove();
   });
 
   it("goes away when its process ends without tidying up", async () => {

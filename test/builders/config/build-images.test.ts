@@ -143,7 +143,7 @@ describe("a configuration image by a program of the user's", () => {
     ],
     [
       "with another device's image",
-      "sed -i s/cam-001/cam-666/ input/settings.json; own",
+      "cp input/settings.json tmp/kept; sed -i s/cam-001/cam-666/ input/settings.json; own; mv -f tmp/kept input/settings.json",
       /edgeflock\/device/,
     ],
     ["with a CSV that is no text", "own; printf '\\377' >output/config.csv", /not UTF-8/],

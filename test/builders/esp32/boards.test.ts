@@ -51,6 +51,33 @@ describe("the boards", () => {
   });
 });
 
+describe("a chip's storage", () => {
+  it("starts its NVS anew only where that loses no settings", async () => {
+    const core = [
+      "boot",
+      "bytes",
+      "config_file",
+      "config_move",
+      "csv",
+      "identity",
+      "md5",
+      "nvs_items",
+      "nvs_reader",
+    ];
+    const parts = [...core, "nvs_store", "partition_table", "text"].map((name) =>
+      join(SOURCES, `core/${name}.cpp`),
+    );
+    const sources = [join(HARNESS, "storage.cpp"), join(SOURCES, "boards/arduino/storage.cpp"), ...parts];
+    const program = await host.make("storage", "-isystem", DECLARATIONS, "-I", FAKES, ...sources);
+    const { status, stdout, stderr } = spawnSync(program, { encoding: "utf8" });
+    expect({ status, stdout, stderr }).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(/^\d+ checks\n$/),
+      stderr: "",
+    });
+  }, 300_000);
+});
+
 describe("the SIM7600's layer", () => {
   it("registers, carries every byte as it is, and reads positions", async () => {
     const sources = [join(HARNESS, "modem.cpp"), join(SOURCES, "boards/sim7600/modem.cpp")];

@@ -6,56 +6,17 @@ import { packArchive } from "../../../builders/artifact-archive.ts";
 import { SBOM } from "../../../builders/sbom.ts";
 import { findClasses, showWhich } from "../../../cli/artifacts/which.ts";
 import { dropBills, keepBill } from "../../../flash/firmware-bills.ts";
-import type { KubernetesApi, KubernetesObject } from "../../../kubernetes/api.ts";
-import { KubernetesError } from "../../../kubernetes/kubernetes-error.ts";
+import type { KubernetesApi } from "../../../kubernetes/api.ts";
 import { objectLabels } from "../../../model/names.ts";
+import { type Stored, StoredObjects } from "../../kubernetes/stored-objects.ts";
 
 const NAMESPACE = "site";
 const OWNER = "project/stack/node";
-type Stored = KubernetesObject & { data?: object; binaryData?: Record<string, string>; spec?: object };
-
 const api = vi.hoisted(() => ({ current: undefined as unknown }));
 vi.mock("../../../kubernetes/api.ts", async (original) => ({
   ...(await original<typeof import("../../../kubernetes/api.ts")>()),
   connect: () => Promise.resolve(api.current),
 }));
-
-/** As much of an API server as keeps objects and finds them by their labels. */
-class Objects {
-  readonly all: Stored[] = [];
-  list({ kind }: { kind: string }, { labelSelector = "" } = {}): Promise<Stored[]> {
-    const wanted = labelSelector.split(",").map((one) => one.split("="));
-    const fits = ({ metadata: { labels = {} } }: Stored) =>
-      wanted.every(([name, value]) => (value === undefined ? name! in labels : labels[name!] === value));
-    return Promise.resolve(this.all.filter((one) => one.kind === kind && fits(one)));
-  }
-  listMetadata(of: { kind: string }, options: { labelSelector?: string }) {
-    return this.list(of, options);
-  }
-  getOrUndefined({ kind, metadata: { name } }: Stored): Promise<Stored | undefined> {
-    return Promise.resolve(this.all.find((one) => one.kind === kind && one.metadata.name === name));
-  }
-  async create(object: Stored): Promise<Stored> {
-    if (await this.getOrUndefined(object)) {
-      throw new KubernetesError(409, "AlreadyExists", "it is there");
-    }
-    this.all.push(object);
-    return object;
-  }
-  async delete(address: Stored): Promise<void> {
-    this.all.splice(this.all.indexOf((await this.getOrUndefined(address))!), 1);
-  }
-  request(
-    method: string,
-    path: string,
-    options: { query?: { labelSelector?: string } } = {},
-  ): Promise<unknown> {
-    if (method === "POST") return Promise.resolve({ status: { userInfo: { username: "someone" } } });
-    expect(path).toBe(`/api/v1/namespaces/${NAMESPACE}/secrets`);
-    return this.list({ kind: "Secret" }, options.query).then((items) => ({ items, metadata: {} }));
-  }
-  readonly namespace = NAMESPACE;
-}
 
 const firmwareWith = (version: string) =>
   packArchive(
@@ -79,10 +40,10 @@ const lease = (device: string, digest: string, version: string): Stored => ({
   spec: { holderIdentity: "aa:bb" },
 });
 
-let objects: Objects;
+let objects: StoredObjects;
 let server: KubernetesApi;
 beforeEach(() => {
-  objects = new Objects();
+  objects = new StoredObjects(NAMESPACE);
   server = objects as unknown as KubernetesApi;
   api.current = objects;
   const digest = digestOf(now);

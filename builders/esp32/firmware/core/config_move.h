@@ -31,6 +31,9 @@ class RuntimeStore {
   virtual bool clear() = 0;
 };
 
+/// Whether these are the entries of a runtime NVS that is the only copy of the settings.
+bool holdsMovedSettings(const NvsContents &runtime);
+
 /// @return the settings that hold now: those of the file, else those that an earlier one left. Its problems say
 ///         what is wrong with a file that could not be taken.
 NvsContents takeConfigFile(FileArea &area, RuntimeStore &store);

@@ -82,6 +82,7 @@ void Device::connect() {
 void Device::connected() {
   state_ = State::connected;
   since_ = board_.milliseconds();
+  // should the connection break here, both go with the next one, and the next poll notices
   client_.publish(stateTopic(broker_.topic), "ready", true);
   announce();
   client_.subscribe(broker_.filters);

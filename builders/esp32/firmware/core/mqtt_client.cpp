@@ -1,5 +1,7 @@
 #include "core/mqtt_client.h"
 
+#include <algorithm>
+
 namespace edgeflock {
 namespace {
 
@@ -19,7 +21,8 @@ std::string connackProblem(uint8_t code) {
 
 std::string MqttClient::open(const std::string &host, uint16_t port, const ConnectOptions &options) {
   reader_ = PacketReader(kLongestPacket);
-  pinged_ = false;
+  pinged_ = broken_ = false;
+  unansweredSince_ = board_.milliseconds();
   keepAlive_ = options.keepAlive * 1000U;
   std::string problem = stream_.open(host, port);
   if (!problem.empty()) return problem;
@@ -65,10 +68,22 @@ bool MqttClient::subscribe(const std::vector<std::string> &filters) {
 }
 
 bool MqttClient::publish(const std::string &topic, const std::string &payload, bool retained) {
-  if (unacknowledged_.size() >= kMostUnacknowledged) return false;
+  makeRoom(topic, retained);
+  if (unacknowledged_.empty()) unansweredSince_ = board_.milliseconds();
   unacknowledged_.push_back({nextId_, topic, payload, retained});
   nextId_ = nextId_ == UINT16_MAX ? kFirstId : static_cast<uint16_t>(nextId_ + 1);
   return send(unacknowledged_.back(), false);
+}
+
+/// Everything has been sent once already, if there was a connection: what goes here is only not sent again.
+void MqttClient::makeRoom(const std::string &topic, bool retained) {
+  const auto erase = [this](const auto &goes) {
+    const auto found = std::find_if(unacknowledged_.begin(), unacknowledged_.end(), goes);
+    if (found != unacknowledged_.end()) unacknowledged_.erase(found);
+  };
+  if (retained) erase([&](const Unacknowledged &each) { return each.retained && each.topic == topic; });
+  if (unacknowledged_.size() < kMostUnacknowledged) return;
+  erase([](const Unacknowledged &each) { return !each.retained; });
 }
 
 bool MqttClient::publishOnce(const std::string &topic, const uint8_t *payload, size_t size) {
@@ -82,11 +97,13 @@ bool MqttClient::send(const Unacknowledged &message, bool again) {
 
 std::string MqttClient::poll() {
   uint8_t bytes[512];
+  if (broken_) return "the connection broke";
   for (;;) {
     const int count = stream_.read(bytes, sizeof bytes);
     if (count < 0) return "the connection broke";
     if (count == 0) {
-      return unacknowledged_.size() < kMostUnacknowledged ? keepAlive() : "the broker acknowledges nothing any more";
+      const uint64_t waits = unacknowledged_.empty() ? 0 : board_.milliseconds() - unansweredSince_;
+      return waits < kAcknowledgePatience ? keepAlive() : "the broker acknowledges nothing any more";
     }
     lastHeard_ = board_.milliseconds();
     pinged_ = false;
@@ -107,6 +124,7 @@ std::string MqttClient::take(const Packet &packet) {
   uint16_t id = 0;
   if (packet.type != static_cast<uint8_t>(PacketType::puback)) return "";
   if (!decodePuback(packet, id)) return "the broker sent a damaged answer";
+  unansweredSince_ = board_.milliseconds();
   for (auto each = unacknowledged_.begin(); each != unacknowledged_.end(); ++each) {
     if (each->id != id) continue;
     unacknowledged_.erase(each);
@@ -157,7 +175,10 @@ bool MqttClient::send(const uint8_t *bytes, size_t length) {
   const uint64_t until = board_.milliseconds() + kPatience;
   while (length > 0) {
     const int count = stream_.write(bytes, length);
-    if (count < 0 || board_.milliseconds() > until) return false;
+    if (count < 0 || board_.milliseconds() > until) {
+      broken_ = true;
+      return false;
+    }
     if (count == 0) board_.sleep(5);
     bytes += count;
     length -= static_cast<size_t>(count);

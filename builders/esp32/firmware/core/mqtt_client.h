@@ -20,7 +20,9 @@ class MqttClient {
   std::string open(const std::string &host, uint16_t port, const ConnectOptions &options);
   /// Whether each filter was taken comes later, as a call of `refused`.
   bool subscribe(const std::vector<std::string> &filters);
-  /// Sends it, and once more with each new connection until the broker acknowledges it (QoS 1).
+  /// Sends it, and once more with each new connection until the broker acknowledges it (QoS 1). Of what is retained only
+  /// the newest counts; of the rest the oldest is given up where the broker lags too far behind.
+  /// @return false where the connection broke: the message then goes with the next one
   bool publish(const std::string &topic, const std::string &payload, bool retained);
   /// For what is too large to be kept: it is sent once, and may be lost with the connection (QoS 0).
   bool publishOnce(const std::string &topic, const uint8_t *payload, size_t size);
@@ -55,6 +57,7 @@ class MqttClient {
   std::string takeMessage(const Packet &packet);
   std::string takeSuback(const Packet &packet);
   std::string keepAlive();
+  void makeRoom(const std::string &topic, bool retained);
 
   Board &board_;
   Stream &stream_;
@@ -64,15 +67,19 @@ class MqttClient {
   uint16_t nextId_ = kFirstId;
   uint64_t lastSent_ = 0;
   uint64_t lastHeard_ = 0;
+  uint64_t unansweredSince_ = 0;  ///< the last acknowledgement, or the first message that waits for one
   uint32_t keepAlive_ = 0;  ///< milliseconds
   bool pinged_ = false;
+  bool broken_ = false;  ///< half a packet may have left: nothing can follow it
 
   /// Commands are short.
   static constexpr size_t kLongestPacket = 16384;
   static constexpr uint16_t kSubscribeId = 1;  ///< there is one subscription a connection
   static constexpr uint16_t kFirstId = 2;
-  /// Each is a few dozen bytes; a broker that lags further behind is of no use.
+  /// Each is a few dozen bytes.
   static constexpr size_t kMostUnacknowledged = 64;
+  /// Milliseconds; a broker that takes messages and acknowledges none for that long is of no use.
+  static constexpr uint64_t kAcknowledgePatience = 120000;
 };
 
 }  // namespace edgeflock

@@ -6,6 +6,9 @@
 
 using esp_err_t = int;
 #define ESP_OK 0
+#define ESP_ERR_NVS_NOT_FOUND 0x1102
+#define ESP_ERR_NVS_NO_FREE_PAGES 0x110d
+#define ESP_ERR_NVS_NEW_VERSION_FOUND 0x1110
 
 using nvs_handle_t = uint32_t;
 enum nvs_open_mode_t { NVS_READONLY, NVS_READWRITE };

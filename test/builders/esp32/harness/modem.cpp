@@ -33,6 +33,15 @@ class FakeModem : public Uart {
   }
   void say(const std::string &text) { out_ += "\r\n" + text + "\r\n"; }
 
+  /// As when its power comes back: on, and nothing of before.
+  void restart() {
+    on = true;
+    receiver = false;
+    out_.clear();
+    line_.clear();
+  }
+
+  bool receiver = false;
   bool on = true, sim = true, registered = true, reachable = true;
   std::string pin, gnss = ",,,,,,,,", toDevice, fromDevice;
   std::vector<std::string> commands;
@@ -74,7 +83,8 @@ class FakeModem : public Uart {
       toDevice.erase(0, count);
       return;
     }
-    if (command == "AT+CGPSINFO") return say("+CGPSINFO: " + gnss), say("OK");
+    if (command == "AT+CGPS=1") receiver = true;
+    if (command == "AT+CGPSINFO") return receiver ? (say("+CGPSINFO: " + gnss), say("OK")) : say("ERROR");
     say("OK");
   }
 
@@ -139,6 +149,31 @@ void connection() {
   check(modem.read(bytes, 10) == -1 && modem.write(bytes, 10) == -1, "a modem that lost its power");
 }
 
+void power() {
+  FakeBoard board;
+  FakeModem fake;
+  Modem modem(board, fake);
+  Position here;
+  int presses = 0;
+  const auto press = [&] {
+    presses++;
+    fake.restart();
+  };
+  fake.gnss = "3113.343286,N,12121.234064,W,250311,072809.3,44.1,10.0,0";
+  check(modem.start(press) && presses == 0, "the key of a modem that runs is not pressed");
+  check(modem.connect("internet", "").empty() && modem.position(here), "network and receiver");
+  fake.on = false;
+  check(!modem.position(here), "no power, no position");
+  check(modem.start(press) && presses == 1, "one that lost its power is switched on again");
+  const size_t before = fake.commands.size();
+  check(modem.connect("internet", "").empty() && fake.commands.size() > before + 3, "and registers again");
+  check(modem.position(here), "and its receiver is switched on again");
+  fake.restart();
+  check(!modem.position(here) && modem.position(here), "a receiver that was switched off by a restart");
+  fake.on = false;
+  check(!modem.start([&] { presses++; }) && presses == 2, "one that does not start, and its key once");
+}
+
 void position() {
   FakeBoard board;
   FakeModem fake;
@@ -157,6 +192,7 @@ int main() {
   network();
   connection();
   position();
+  power();
   if (failures > 0) return 1;
   std::printf("%u checks\n", checks);
   return 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <string>
@@ -31,7 +32,8 @@ class FakeStream : public Stream {
   }
   int write(const uint8_t *bytes, size_t length) override {
     if (!isOpen) return -1;
-    const size_t count = std::min(length, piece);
+    const size_t count = std::min({length, piece, room});
+    if (room != SIZE_MAX) room -= count;
     sent.append(reinterpret_cast<const char *>(bytes), count);
     return static_cast<int>(count);
   }
@@ -42,6 +44,7 @@ class FakeStream : public Stream {
   std::string incoming;
   std::string sent;
   size_t piece = 7;
+  size_t room = SIZE_MAX;  ///< bytes that are taken yet
   unsigned opened = 0;
   bool isOpen = false;
 

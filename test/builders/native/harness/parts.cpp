@@ -10,6 +10,7 @@
 #include "core/backoff.h"
 #include "core/bytes.h"
 #include "core/config_file.h"
+#include "core/config_move.h"
 #include "core/csv.h"
 #include "core/device.h"
 #include "core/mqtt_packet.h"
@@ -431,6 +432,152 @@ void withoutAcknowledgements() {
   check(board.said("the broker acknowledges nothing any more"), "it gives up a broker that acknowledges nothing");
 }
 
+std::vector<SensorEntry> ninetySensors() {
+  static std::vector<std::string> names;  // entries only point to them
+  for (int at = 0; names.size() < 90; at++) names.push_back("s" + std::to_string(at));
+  std::vector<SensorEntry> sensors;
+  for (int at = 0; at < 90; at++) sensors.push_back({names[static_cast<size_t>(at)].c_str(), make_simulated, ""});
+  return sensors;
+}
+
+/// Many sensors, all read at once: more than are kept for another connection.
+void manyAtOnce() {
+  FakeBoard board;
+  const Boot boot = configured(false);
+  Device device(board, boot, ninetySensors(), "1");
+  board.stream.piece = 4096;
+  for (int turn = 0; turn < 20000; turn++) {
+    device.step();
+    board.sleep(10);
+    if (turn % 10 != 9) continue;  // a broker takes its time
+    board.stream.incoming += acknowledgements(board.stream.sent) + std::string("\xD0\0", 2);
+    board.stream.sent.clear();
+  }
+  check(board.stream.opened == 1 && board.stream.isOpen, "a healthy connection holds, however much is sent at once");
+}
+
+/// What has queued up is in nobody's way: the next connection says that the device is there, and who it is.
+void readyWithAFullQueue() {
+  FakeBoard board;
+  const Boot boot = configured(false);
+  Device device(board, boot, ninetySensors(), "1");
+  for (int turn = 0; turn < 100; turn++) {
+    device.step();
+    board.sleep(10);
+  }
+  board.stream.close();
+  for (int turn = 0; turn < 10000 && !board.stream.isOpen; turn++) {
+    device.step();
+    board.sleep(10);
+  }
+  check(board.stream.opened == 2, "it connects again");
+  check(messagesAt(board.stream.sent, "s/d/s89", true).size() == 1, "what was not acknowledged comes again");
+  check(sends(board.stream.sent, "s/d/$state", "ready"), "it is ready with a full queue");
+  check(sends(board.stream.sent, "s/d/$edgeflock", "{\"device\""), "it announces itself with a full queue");
+}
+
+/// A line that breaks while the device says that it is there.
+void brokenWhileAnnouncing() {
+  FakeBoard board;
+  const Boot boot = configured(false);
+  Device device(board, boot, kSensors, "1");
+  board.stream.room = 60;  // the login, and half of what follows; then nothing is taken any more
+  device.step();
+  check(board.stream.opened == 1, "it connects");
+  board.stream.room = SIZE_MAX;
+  for (int turn = 0; turn < 10000 && board.stream.opened < 2; turn++) {
+    if (board.stream.isOpen) board.stream.incoming += std::string("\xD0\0", 2);
+    device.step();
+    board.sleep(10);
+  }
+  check(board.stream.opened == 2 && board.said("the connection broke"), "nothing follows half a packet");
+  check(sends(board.stream.sent, "s/d/$state", "ready"), "and the next connection says that it is ready");
+}
+
+class MemoryArea : public FileArea {
+ public:
+  explicit MemoryArea(std::vector<uint8_t> bytes) : bytes_(std::move(bytes)) {}
+  size_t size() const override { return bytes_.size(); }
+  const uint8_t *data() const override { return bytes_.data(); }
+  bool eraseSector(size_t offset) override {
+    if (erases-- <= 0) return false;
+    std::fill_n(bytes_.begin() + static_cast<long>(offset), 4096, uint8_t{0xFF});
+    return true;
+  }
+  bool isBlank() const {
+    return std::all_of(bytes_.begin(), bytes_.end(), [](uint8_t byte) { return byte == 0xFF; });
+  }
+  int erases = 1000;
+
+ private:
+  std::vector<uint8_t> bytes_;
+};
+
+class MemoryStore : public RuntimeStore {
+ public:
+  NvsContents read() const override { return contents; }
+  bool put(const NvsValue &value) override {
+    auto &values = contents.values;
+    const auto same = [&](const NvsValue &each) { return each.space == value.space && each.key == value.key; };
+    values.erase(std::remove_if(values.begin(), values.end(), same), values.end());
+    values.push_back(value);
+    return true;
+  }
+  bool clear() override {
+    contents.values.clear();
+    return true;
+  }
+  NvsContents contents;
+};
+
+std::vector<uint8_t> configFile(const std::string &csv) {
+  std::vector<uint8_t> bytes = {'E', 'D', 'G', 'E', 'F', 'C', 'F', 'G'};
+  bytes.resize(16);
+  const auto *data = reinterpret_cast<const uint8_t *>(csv.data());
+  writeU32(&bytes[8], static_cast<uint32_t>(csv.size()));
+  writeU32(&bytes[12], zlibCrc32(data, csv.size()));
+  bytes.insert(bytes.end(), csv.begin(), csv.end());
+  bytes.resize(3 * 4096, 0xFF);
+  return bytes;
+}
+
+/// What an interrupted erase leaves is finished; what came damaged is reported and stays.
+void damagedFiles() {
+  const std::string csv = "key,type,encoding,value\nmqtt,namespace,,\nhost,data,string,old\n" + std::string(5000, '\n');
+  const auto damaged = [&](size_t at) {
+    std::vector<uint8_t> bytes = configFile(csv + "port,data,u16,1\n");
+    bytes[at] ^= 0x40;
+    return bytes;
+  };
+  MemoryStore store;
+  MemoryArea first(configFile(csv));
+  check(takeConfigFile(first, store).text("mqtt", "host") == "old" && first.isBlank(), "a file is moved and erased");
+  check(holdsMovedSettings(store.contents), "its settings are nowhere else");
+  for (const size_t at : {size_t{0}, size_t{9}, size_t{13}, size_t{40}, size_t{5000}}) {
+    MemoryArea area(damaged(at));
+    const NvsContents contents = takeConfigFile(area, store);
+    check(contents.problems.size() == 1 && contents.problems[0].find("is damaged") != std::string::npos,
+          "a new file that is damaged is reported, at byte " + std::to_string(at));
+    check(!area.isBlank() && contents.text("mqtt", "host") == "old", "it stays, and so do the settings before it");
+  }
+  for (const int sectors : {0, 1}) {
+    MemoryStore other;
+    MemoryArea cut(configFile(csv));
+    cut.erases = sectors;
+    takeConfigFile(cut, other);
+    MemoryArea rest(std::vector<uint8_t>(cut.data(), cut.data() + cut.size()));
+    if (sectors == 0) const_cast<uint8_t *>(rest.data())[3] = 0x55;  // a sector whose erase was cut is neither old nor blank
+    const NvsContents contents = takeConfigFile(rest, other);
+    check(contents.problems.empty() && rest.isBlank(), "what an interrupted erase left is erased");
+    MemoryArea area(damaged(40));
+    check(takeConfigFile(area, other).problems.size() == 1, "and after that damage is damage again");
+  }
+  MemoryStore empty;
+  MemoryArea nothing(damaged(40));
+  const NvsContents contents = takeConfigFile(nothing, empty);
+  check(contents.values.empty() && contents.problems.size() == 1 && !nothing.isBlank(), "damaged, with nothing before");
+}
+
 void withoutConfiguration() {
   FakeBoard board;
   const Boot nobody;
@@ -479,6 +626,10 @@ int main() {
   drivers();
   life();
   withoutAcknowledgements();
+  manyAtOnce();
+  readyWithAFullQueue();
+  brokenWhileAnnouncing();
+  damagedFiles();
   withoutConfiguration();
   if (failures > 0) return 1;
   std::printf("%u checks\n", checks);

@@ -4,9 +4,11 @@
 #include <nvs.h>
 #include <nvs_flash.h>
 
+#include <string>
 #include <vector>
 
 #include "core/config_move.h"
+#include "core/nvs_reader.h"
 
 namespace edgeflock {
 namespace {
@@ -139,6 +141,27 @@ class LibraryStore : public RuntimeStore {
   bool clear() override { return nvs_flash_erase() == ESP_OK && nvs_flash_init() == ESP_OK; }
 };
 
+/// Read without the library, which may be what fails.
+bool holdsTheOnlyCopy() {
+  const esp_partition_t *runtime =
+      esp_partition_find_first(ESP_PARTITION_TYPE_DATA, ESP_PARTITION_SUBTYPE_DATA_NVS, kRuntime);
+  if (runtime == nullptr) return false;
+  std::vector<uint8_t> bytes(runtime->size);
+  // what cannot be read may be anything
+  return esp_partition_read(runtime, 0, bytes.data(), bytes.size()) != ESP_OK ||
+         holdsMovedSettings(readNvs(bytes.data(), bytes.size()));
+}
+
+/// What ESP-IDF's examples do: where the partition is full, or of a later version, it starts anew; but not where that would
+/// be the end of the settings, which have come as a file and are nowhere else. @return what is wrong, or an empty text
+std::string openRuntime(LibraryStore &store) {
+  const esp_err_t opened = nvs_flash_init();
+  if (opened == ESP_OK) return "";
+  const bool startsAnew = opened == ESP_ERR_NVS_NO_FREE_PAGES || opened == ESP_ERR_NVS_NEW_VERSION_FOUND;
+  if (startsAnew && !holdsTheOnlyCopy() && store.clear()) return "";
+  return "the partition nvs cannot be opened, code " + std::to_string(opened);
+}
+
 uint32_t countBoot(LibraryStore &store) {
   const Handle from(kRuntime, "edgeflock", NVS_READONLY);
   NvsValue boots;
@@ -155,8 +178,7 @@ uint32_t countBoot(LibraryStore &store) {
 Boot bootFromPartitions(const std::string &label) {
   Boot result;
   LibraryStore store;
-  // ESP-IDF's examples do the same where the partition holds what this version cannot read
-  if (nvs_flash_init() != ESP_OK) store.clear();
+  const std::string problem = openRuntime(store);
   const auto find = [&](esp_partition_subtype_t subtype) {
     return esp_partition_find_first(ESP_PARTITION_TYPE_DATA, subtype, label.c_str());
   };
@@ -178,6 +200,7 @@ Boot bootFromPartitions(const std::string &label) {
     PartitionArea area(file);
     result.contents = takeConfigFile(area, store);
   }
+  if (!problem.empty()) result.contents.problems.push_back(problem);
   result.count = countBoot(store);
   result.identity = readIdentity(result.contents);
   return result;

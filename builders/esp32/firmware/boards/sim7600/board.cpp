@@ -8,7 +8,7 @@ namespace {
 constexpr int8_t kRx = 26, kTx = 27;
 constexpr uint8_t kPowerKey = 4, kFlight = 25;
 constexpr unsigned long kBaud = 115200;
-constexpr uint32_t kPowerPulse = 500, kModemStarts = 15000;  // milliseconds
+constexpr uint32_t kPowerPulse = 500;  // milliseconds
 
 class ModemUart : public Uart {
  public:
@@ -26,28 +26,29 @@ class ModemBoard : public ArduinoBoard {
     return modem_.connect(settings.text("modem", "apn"), settings.text("modem", "pin"));
   }
   Stream &network() override { return modem_; }
-  bool position(Position &position) override { return powered_ && modem_.position(position); }
+  bool position(Position &position) override { return runs_ && modem_.position(position); }
 
  private:
+  /// At each connection anew: the modem may have lost its power meanwhile.
   bool powerOn() {
-    if (powered_) return true;
-    pinMode(kFlight, OUTPUT);
-    digitalWrite(kFlight, HIGH);
-    uart_.begin();
-    if (!modem_.isThere()) {  // after a restart of the chip the modem may run already, and the key would end it
+    if (!hasPins_) {
+      pinMode(kFlight, OUTPUT);
+      digitalWrite(kFlight, HIGH);
       pinMode(kPowerKey, OUTPUT);
+      uart_.begin();
+      hasPins_ = true;
+    }
+    runs_ = modem_.start([this] {
       digitalWrite(kPowerKey, HIGH);
       sleep(kPowerPulse);
       digitalWrite(kPowerKey, LOW);
-    }
-    const uint64_t until = milliseconds() + kModemStarts;
-    while (!powered_ && milliseconds() < until) powered_ = modem_.isThere();
-    return powered_;
+    });
+    return runs_;
   }
 
   ModemUart uart_;
   Modem modem_;
-  bool powered_ = false;
+  bool hasPins_ = false, runs_ = false;
 };
 
 }  // namespace

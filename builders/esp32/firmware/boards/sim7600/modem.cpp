@@ -8,6 +8,8 @@
 namespace edgeflock {
 namespace {
 
+constexpr uint32_t kStarting = 15000;  // milliseconds
+constexpr int kCalls = 3;              // of a modem that runs, before its key is pressed
 constexpr uint32_t kRegistering = 60000, kOpening = 20000, kSending = 10000;  // milliseconds
 constexpr size_t kLongestPiece = 1024;  // of what is sent or fetched at once
 constexpr size_t kLongestLine = 512;
@@ -83,6 +85,7 @@ bool Modem::line(std::string &text, uint32_t patience) {
 /// What the modem says unasked.
 void Modem::notice(const std::string &text) {
   if (startsWith(text, "+IPCLOSE: 0") || startsWith(text, "+CIPCLOSE: 0")) isOpen_ = false;
+  if (text == "RDY") forget();  // it has just started
   if (startsWith(text, "+CIPEVENT:") || startsWith(text, "+NETCLOSE:")) isOpen_ = hasNetwork_ = false;
 }
 
@@ -111,7 +114,24 @@ bool Modem::await(const std::string &wanted, uint32_t patience) {
   return false;
 }
 
-bool Modem::isThere() { return command("AT", "", 1000) && command("ATE0"); }
+bool Modem::isThere() {
+  if (command("AT", "", 1000) && command("ATE0")) return true;
+  forget();
+  return false;
+}
+
+bool Modem::start(const std::function<void()> &pressKey) {
+  // after a restart of the chip it may run already, and the key would end it
+  for (int call = 0; call < kCalls; call++) {
+    if (isThere()) return true;
+  }
+  pressKey();
+  const uint64_t until = clock_.milliseconds() + kStarting;
+  while (clock_.milliseconds() < until) {
+    if (isThere()) return true;
+  }
+  return false;
+}
 
 /// Home (1) or roaming (5).
 bool Modem::isRegistered() {
@@ -209,7 +229,11 @@ void Modem::close() {
 
 bool Modem::position(Position &position) {
   if (!hasGnss_) hasGnss_ = command("AT+CGPS=1") || command("AT+CGPS?", "+CGPS: 1");
-  return command("AT+CGPSINFO", "+CGPSINFO: ") && parsePosition(found_, position);
+  if (!command("AT+CGPSINFO", "+CGPSINFO: ")) {
+    hasGnss_ = false;  // switched on anew the next time
+    return false;
+  }
+  return parsePosition(found_, position);
 }
 
 }  // namespace edgeflock

@@ -3,6 +3,7 @@
 // The modem carries bytes only; TLS is ours, so that it never sees them.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "core/board.h"
@@ -22,8 +23,10 @@ class Modem : public Stream {
   /// @param clock for its patience
   Modem(Board &clock, Uart &uart) : clock_(clock), uart_(uart) {}
 
-  /// Whether it answers at all.
+  /// Whether it answers at all. One that does not has lost its power, and with it network and receiver.
   bool isThere();
+  /// Switches it on, where it does not answer. @param pressKey holds its power key for a moment
+  bool start(const std::function<void()> &pressKey);
   /// Registers with the network of `modem/apn`, with `modem/pin` where the card wants one.
   /// @return why it could not, or an empty text
   std::string connect(const std::string &apn, const std::string &pin);
@@ -42,6 +45,7 @@ class Modem : public Stream {
   /// Waits for a line that begins with `wanted`.
   bool await(const std::string &wanted, uint32_t patience);
   void notice(const std::string &text);
+  void forget() { isOpen_ = hasNetwork_ = hasGnss_ = false; }
   bool isRegistered();
 
   Board &clock_;
