@@ -7,7 +7,8 @@ import { SBOM } from "../builders/sbom.ts";
 import { type KubernetesApi, KubernetesError, type KubernetesObject } from "../kubernetes/api.ts";
 import { deleteOwned, OWNER_ANNOTATION } from "../kubernetes/owned-object.ts";
 import { billConfigMapName, objectLabels } from "../model/names.ts";
-import { type BoardRecord, boardsIn, type ClassPlace } from "./board-lease.ts";
+import { boardsIn, type ClassPlace } from "./board-lease.ts";
+import type { BoardRecord } from "./board-record.ts";
 
 const BILL_LABEL = "edgeflock.io/bill-of-materials";
 const DIGEST_ANNOTATION = "edgeflock.io/artifact-digest";

@@ -2,7 +2,8 @@
 // or had before. Reads the cluster, and the artefact store with the rights of whoever flashes.
 import semver from "semver";
 import { SBOM } from "../../builders/sbom.ts";
-import { type BoardRecord, boardsIn } from "../../flash/board-lease.ts";
+import { boardsIn } from "../../flash/board-lease.ts";
+import type { BoardRecord } from "../../flash/board-record.ts";
 import { readBills } from "../../flash/firmware-bills.ts";
 import { ClusterSource } from "../../flash/station/cluster-source.ts";
 import { connect, type KubernetesApi } from "../../kubernetes/api.ts";
