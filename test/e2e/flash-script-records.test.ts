@@ -109,6 +109,24 @@ describe("a board that is another device", () => {
   });
 });
 
+describe("a board that is swapped between the question and the write", () => {
+  it("is told, and not recorded as the one that was asked", async () => {
+    const esptool = join(bench.folder, "esptool of another board");
+    const other = "24:0a:c4:99:99:99";
+    writeFileSync(
+      esptool,
+      `#!/bin/sh\ncase "$*" in\n*write-flash*) ${bench.tools.esptool} "$@" | sed 's/^MAC: .*/MAC:  ${other}/' ;;\n*) exec ${bench.tools.esptool} "$@" ;;\nesac\n`,
+    );
+    chmodSync(esptool, 0o755);
+    await bench.device("swapped");
+    await using device = await board();
+    const ran = await bench.flash(["swapped", "--port", device.url], { env: { EDGEFLOCK_ESPTOOL: esptool } });
+    expect(ran.stderr).toContain(`Another board is at ${device.url} now: ${other}`);
+    expect(ran.code).toBe(9);
+    expect(await known("swapped")).toEqual([]);
+  });
+});
+
 describe("a device that is in an exported bundle", () => {
   it("is refused with what can be done about that", async () => {
     await bench.device("reserved");
