@@ -163,7 +163,7 @@ function fleet(size: number): BrokerUserWithPassword[] {
   );
   const classes = { node: { commands: true, broadcasts: true } };
   return brokerUsers(
-    { namespace: "bench", topicRoot: "site", devices, classes, readers: [], applications: [] },
+    { namespace: "bench", topicRoot: "site", devices, classes, readers: {}, applications: {} },
     { rootKey: ROOT_KEY, adopted: {} },
   );
 }

@@ -114,10 +114,11 @@ function member(device: RegisteredDevice, credentials: CredentialRecord, namespa
 type Users = DevicesCluster["spec"]["mqtt"]["readers"];
 
 function secretsOf(users: Users, namespace: string): Record<string, UserSecret> {
-  const entries = users.map(({ name, secret }) => {
+  const entries = users.map(({ name, secret, generation }) => {
     const keys = Object.entries(secret.keys ?? USER_SECRET_KEYS).filter(([, key]) => key !== undefined);
     const place = { namespace: secret.namespace ?? namespace, name: secret.name };
-    return [name, { ...place, keys: Object.fromEntries(keys) }] as const;
+    const own = { ...place, keys: Object.fromEntries(keys), ...(generation > 1 && { generation }) };
+    return [name, own] as const;
   });
   return Object.fromEntries(entries);
 }

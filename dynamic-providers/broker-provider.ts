@@ -14,6 +14,7 @@ import {
   type BrokerMembers,
   type BrokerUserWithPassword,
   brokerUsers,
+  type MemberUser,
   type PasswordSource,
 } from "./broker-users.ts";
 import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
@@ -34,13 +35,13 @@ import type { DynamicProvider } from "./provider.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
 
 /** Which value goes under which key of whose Secret. */
-export interface UserSecret {
+export interface UserSecret extends MemberUser {
   namespace: string;
   name: string;
   keys: { url?: string; username?: string; password?: string; topic?: string };
 }
 
-export interface BrokerInputs extends ClusterInputs, Omit<BrokerMembers, "readers" | "applications"> {
+export interface BrokerInputs extends ClusterInputs, BrokerMembers {
   cluster: string;
   /** `<project>/<stack>/<resource>`: the token that the Secrets bear. */
   owner: string;
@@ -140,8 +141,7 @@ async function write(inputs: BrokerInputs, before?: BrokerOutputs): Promise<Brok
   const api = await connectFor(inputs);
   const formerOwner = await formerOwnerOf(api, inputs, before?.owner);
   const source = JSON.parse(inputs.passwords) as PasswordSource;
-  const [readers, applications] = [Object.keys(inputs.readers), Object.keys(inputs.applications)];
-  const users = brokerUsers({ ...inputs, readers, applications }, source);
+  const users = brokerUsers(inputs, source);
   const live = await writeLive(inputs, source, users, before, formerOwner);
   const topology = await writeOperator(api, inputs, users, source, before, formerOwner);
   const inSecrets = !inputs.live && !inputs.operator;
@@ -281,8 +281,8 @@ function named(name: string, drift: string | undefined): string | undefined {
 function injections(inputs: BrokerInputs, { rootKey }: PasswordSource): Injection[] {
   const { cluster, namespace, url, topicRoot } = inputs;
   return (["reader", "application"] as const).flatMap((kind) =>
-    Object.entries(inputs[`${kind}s`]).map(([user, { keys, ...place }]): Injection => {
-      const credential = userCredential(kind, { namespace, name: user }, rootKey);
+    Object.entries(inputs[`${kind}s`]).map(([user, { keys, generation, ...place }]): Injection => {
+      const credential = userCredential(kind, { namespace, name: user }, rootKey, generation);
       const values = { url, topic: topicRoot, ...credential };
       const data = Object.entries(keys).map(([field, key]) => [key, values[field as keyof typeof values]]);
       const labels = { ...objectLabels({ cluster }), [BROKER_USER_LABEL]: credential.username };

@@ -30,6 +30,12 @@ export interface MemberDevice {
   original?: string;
 }
 
+/** A reader or an application. */
+export interface MemberUser {
+  /** Of its password; default 1. */
+  generation?: number;
+}
+
 export interface BrokerMembers {
   /** What devices prove with who they are; default a password. */
   auth?: MqttAuth;
@@ -38,9 +44,8 @@ export interface BrokerMembers {
   devices: Record<string, MemberDevice>;
   /** What the devices of each class may do. */
   classes: Record<string, { commands: boolean; broadcasts: boolean }>;
-  /** Names. */
-  readers: string[];
-  applications: string[];
+  readers: Record<string, MemberUser>;
+  applications: Record<string, MemberUser>;
 }
 
 export interface BrokerUserWithPassword extends BrokerUser {
@@ -74,9 +79,9 @@ export function brokerUsers(members: BrokerMembers, source: PasswordSource): Bro
   }
   for (const kind of ["reader", "application"] as const) {
     const rights = kind === "reader" ? readerRights(members.topicRoot) : applicationRights(members.topicRoot);
-    for (const name of members[`${kind}s`]) {
+    for (const [name, { generation }] of Object.entries(members[`${kind}s`])) {
       const place = { namespace: members.namespace, name };
-      const password = () => userCredential(kind, place, source.rootKey).password;
+      const password = () => userCredential(kind, place, source.rootKey, generation).password;
       const username = brokerUsername(kind, name);
       add(`${kind} ${name}`, { username, clientId: username, rights, password });
     }

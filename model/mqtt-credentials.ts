@@ -49,14 +49,19 @@ export function adoptedDeviceCredential(device: DeviceIdentity, adopted: Adopted
   return original.namespace === namespace ? adoptedCredential(adopted, original.name, generation) : undefined;
 }
 
-/** Of a reader or an application of the cluster in this namespace. */
+/**
+ * Of a reader or an application of the cluster in this namespace. The username stays from generation to generation: its
+ * Secret gets the new password in the same update as the broker.
+ */
 export function userCredential(
   kind: "reader" | "application",
   { namespace, name }: Place,
   rootKey: string,
+  generation = 1,
 ): Credential {
+  const path = [namespace, kind, name, ...(generation > 1 ? [String(generation)] : [])];
   return {
     username: brokerUsername(kind, name),
-    password: deriveText(rootKey, "mqtt-user-password", [namespace, kind, name], PASSWORD_LENGTH),
+    password: deriveText(rootKey, "mqtt-user-password", path, PASSWORD_LENGTH),
   };
 }

@@ -4,7 +4,7 @@ import { cel, celField, celText, listMap } from "./cel.ts";
 import { broker, pemCertificates } from "./schema-broker.ts";
 import { secretKey } from "./schema-parts.ts";
 import { dnsLabel } from "./schema-text.ts";
-import { ONE_KEY, userSecretPlace } from "./schema-user-secret.ts";
+import { ONE_KEY, userGeneration, userSecretPlace } from "./schema-user-secret.ts";
 
 /** MQTT levels without wildcards, "$" and ".": safe in an ACL pattern, a topic, a path and a shell. */
 const TOPIC = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
@@ -50,7 +50,7 @@ const userSecret = z
   .meta({ id: "UserSecret", description: "The Kubernetes Secret that gets an MQTT user's credentials." });
 
 const user = z
-  .strictObject({ name: dnsLabel(50), secret: userSecret })
+  .strictObject({ name: dnsLabel(50), secret: userSecret, generation: userGeneration })
   .meta({ id: "MqttUser", description: "Somebody who uses the broker and is no device." });
 
 const users = z.array(user).max(100).meta(listMap("name")).default([]);

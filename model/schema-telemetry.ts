@@ -3,7 +3,7 @@ import { z } from "zod";
 import { cel, celDistinct, celField, celText } from "./cel.ts";
 import { credentialSource, secretKey } from "./schema-parts.ts";
 import { dnsLabel, pemText } from "./schema-text.ts";
-import { ONE_KEY, userSecretPlace } from "./schema-user-secret.ts";
+import { ONE_KEY, userGeneration, userSecretPlace } from "./schema-user-secret.ts";
 
 /** Scheme, host or address, port, path: no credentials, no query, nothing that a TOML or YAML text could mistake. */
 const URL_TEXT =
@@ -56,13 +56,6 @@ const influxSecret = z
     id: "InfluxSecret",
     description: "The Kubernetes Secret that gets an InfluxDB user's credentials.",
   });
-
-const generation = z
-  .int()
-  .min(1)
-  .max(1_000_000)
-  .describe("Raise it by one to give the user a new password.")
-  .default(1);
 
 const IN_THE_CLEAR = "would send passwords in the clear; use https, or ask for it with allowHttp: true";
 
@@ -117,12 +110,12 @@ export const telemetry = z
           )
           .optional(),
         secret: influxSecret,
-        generation,
+        generation: userGeneration,
       })
       .describe("Writes what the devices' sensors say; its user may only write.")
       .optional(),
     grafana: z
-      .strictObject({ secret: influxSecret, generation })
+      .strictObject({ secret: influxSecret, generation: userGeneration })
       .describe("Shows it; its user may only read.")
       .optional(),
   })

@@ -1,5 +1,6 @@
 // Schema of what Secrets share that programs are given credentials in: a name that is nobody's, and a namespace. Pure;
 // touches nothing.
+import { z } from "zod";
 import { cel, celMatches } from "./cel.ts";
 import { RESERVED_ENDINGS } from "./names.ts";
 import { dnsLabel } from "./schema-text.ts";
@@ -17,3 +18,10 @@ export const userSecretPlace = {
     .describe("Made where it isn't there; a Secret of the application's own keeps its other keys."),
   namespace: dnsLabel(63).describe("Default the cluster's; any other must be there.").optional(),
 };
+
+export const userGeneration = z
+  .int()
+  .min(1)
+  .max(1_000_000)
+  .describe("Raise it by one to give the user a new password.")
+  .default(1);

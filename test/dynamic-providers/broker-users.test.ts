@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { definitionsSecrets, mosquittoSecrets } from "../../dynamic-providers/broker-secrets.ts";
 import { type BrokerMembers, brokerUsers, type MemberDevice } from "../../dynamic-providers/broker-users.ts";
 import { adoptedCredentialKey, encodeCredential } from "../../model/adopted.ts";
-import { deviceCredential } from "../../model/mqtt-credentials.ts";
+import { deriveText } from "../../model/derivation.ts";
+import { deviceCredential, userCredential } from "../../model/mqtt-credentials.ts";
 
 const rootKey = Buffer.alloc(32, 7).toString("base64");
 const members = (devices: Record<string, Partial<MemberDevice>>, more: Partial<BrokerMembers> = {}) => ({
@@ -10,8 +11,8 @@ const members = (devices: Record<string, Partial<MemberDevice>>, more: Partial<B
   topicRoot: "site",
   devices: Object.fromEntries(Object.entries(devices).map(([name, of]) => [name, { class: "node", ...of }])),
   classes: { node: { commands: true, broadcasts: true } },
-  readers: [],
-  applications: [],
+  readers: {},
+  applications: {},
   ...more,
 });
 const source = (adopted: Record<string, string> = {}) => ({ rootKey, adopted });
@@ -68,8 +69,26 @@ describe("the broker's users", () => {
   });
 
   it("that are no device can never have a device's name", () => {
-    const all = members({ reader: {}, "reader-x": {} }, { readers: ["x"], applications: ["x"] });
+    const all = members({ reader: {}, "reader-x": {} }, { readers: { x: {} }, applications: { x: {} } });
     expect(names(all)).toEqual(["reader", "reader-x", "reader_x", "application_x"]);
+  });
+
+  it("that are no device have the password of before until their generation is raised, and then another", () => {
+    const passwords = (generation?: number) => {
+      const one = { x: generation === undefined ? {} : { generation } };
+      const all = members({}, { readers: one, applications: one });
+      return brokerUsers(all, source()).map(({ username, password }) => [username, password()]);
+    };
+    const place = { namespace: "gh", name: "x" };
+    const former = (kind: "reader" | "application") => [
+      `${kind}_x`,
+      deriveText(rootKey, "mqtt-user-password", ["gh", kind, "x"], 43),
+    ];
+    expect(passwords()).toEqual([former("reader"), former("application")]);
+    expect(passwords(1)).toEqual(passwords());
+    const renewed = userCredential("reader", place, rootKey, 2);
+    expect(passwords(2)[0]).toEqual(["reader_x", renewed.password]);
+    expect(new Set([...passwords(), ...passwords(2), ...passwords(3)].map(([, word]) => word)).size).toBe(6);
   });
 
   it("of a class that is not there may only speak", () => {

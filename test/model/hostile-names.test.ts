@@ -106,7 +106,7 @@ describe("a hostile name", () => {
       fc.property(hostile, (username) => {
         const adopted = { [adoptedCredentialKey("a", 1)]: encodeCredential({ username, password: "p" }) };
         const members = {
-          ...{ namespace: "gh", topicRoot: "site", readers: [], applications: [] },
+          ...{ namespace: "gh", topicRoot: "site", readers: {}, applications: {} },
           devices: { a: { class: "node" } },
           classes: { node: { commands: true, broadcasts: true } },
         };
