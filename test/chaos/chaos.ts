@@ -8,7 +8,15 @@ import type { Checkpoints } from "../../toolchain/checkpoints.ts";
 import { start } from "../../toolchain/embedded-kubernetes/cluster.ts";
 import { soundFirmware } from "../builders/support.ts";
 import { TestProject } from "../e2e/test-project.ts";
-import { allFiles, filesWith, HandedOut, leftLocks, secretValues, strayObjects } from "./checks.ts";
+import {
+  accessObjects,
+  allFiles,
+  filesWith,
+  HandedOut,
+  leftLocks,
+  secretValues,
+  strayObjects,
+} from "./checks.ts";
 import { FleetLife } from "./fleet-life.ts";
 import { family, kill, killAll, leftBuilders, type Part, partOf } from "./processes.ts";
 import { Random } from "./random.ts";
@@ -85,6 +93,8 @@ class ChaosRun {
   /** How long an update takes that nobody kills. */
   #usual = FIRST_GUESS_MS;
   #version = "";
+  /** Accounts and rights, which are the same from the first update on. */
+  #access: string[] = [];
 
   constructor(project: TestProject, options: ChaosOptions) {
     this.#project = project;
@@ -100,6 +110,7 @@ class ChaosRun {
     await this.#declare();
     await this.#update("the first update");
     await this.handedOut.look(this.#project);
+    this.#access = await accessObjects(this.#project);
   }
 
   /** Changes the fleet, starts an update, kills something, and brings the fleet up again. */
@@ -128,7 +139,7 @@ class ChaosRun {
     this.#options.say(
       `${number}/${this.#options.kills}  ${changes.join(", ")}: ${target} killed after ${(after / 1000).toFixed(1)} s; up again in ${(took / 1000).toFixed(1)} s`,
     );
-    this.#note(number, await strayObjects(this.#project, this.#life));
+    this.#note(number, await strayObjects(this.#project, this.#life, this.#access));
     if (number % CHECK_EVERY === 0) await this.#nothingToDo(number);
   }
 
@@ -139,7 +150,7 @@ class ChaosRun {
     if (Object.keys(changes).length > 0)
       this.problems.push(`a further update changed ${JSON.stringify(changes)}`);
     if (await this.#pendingOperations()) this.problems.push("pending operations are left in the state");
-    this.#note(number, await strayObjects(this.#project, this.#life));
+    this.#note(number, await strayObjects(this.#project, this.#life, this.#access));
     this.#note(
       number,
       (await leftLocks(this.#project)).map((file) => `lock ${file} is left`),

@@ -2,6 +2,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { recordName } from "../../builders/stores/artifact-parts.ts";
+import { OWNER_ANNOTATION } from "../../kubernetes/owned-object.ts";
+import { CREDENTIALS_ANNOTATION } from "../../model/annotations.ts";
+import { readDeviceRecord } from "../../model/ledger-text.ts";
 import type { TestProject } from "../e2e/test-project.ts";
 import type { FleetLife } from "./fleet-life.ts";
 
@@ -13,6 +16,8 @@ interface Item {
 /** Passwords by what they derive from: the device's oldest name and the generation. */
 export class HandedOut {
   readonly #known = new Map<string, string>();
+  /** By device, what its manifest asked for when its generation was last seen, and that generation. */
+  readonly #generations = new Map<string, { declared: number; generation: number }>();
   readonly changed: string[] = [];
 
   /** Looks at every device's Secret that there is: whoever reads one may have flashed it. */
@@ -23,7 +28,21 @@ export class HandedOut {
       const before = this.#known.get(user);
       if (before !== undefined && before !== password) this.changed.push(`${user} (${metadata.name})`);
       this.#known.set(user, password);
+      this.#follow(metadata);
     }
+  }
+
+  /** A generation goes up as far as the manifest's does, and no further: another jump would hide a lost credential. */
+  #follow({ name, annotations }: Item["metadata"]): void {
+    const held = readDeviceRecord(annotations?.[CREDENTIALS_ANNOTATION]);
+    if (!held) return;
+    const { generation, declared } = held.record;
+    const before = this.#generations.get(held.key);
+    const asked = before && before.generation + declared - before.declared;
+    if (asked !== undefined && generation !== asked) {
+      this.changed.push(`${held.key} (${name}) has generation ${generation}, not ${asked}`);
+    }
+    this.#generations.set(held.key, { declared, generation });
   }
 
   get count(): number {
@@ -39,13 +58,43 @@ async function list(project: TestProject, apiVersion: string, kind: string): Pro
   return project.api.list<Item>({ apiVersion, kind, namespace: project.id });
 }
 
-/** Objects that nobody declared, and declared ones that are missing. */
-export async function strayObjects(project: TestProject, life: FleetLife): Promise<string[]> {
+const RBAC = "rbac.authorization.k8s.io/v1";
+
+/** Accounts and rights of the fleet, in its namespace and outside of it: the same whatever happens to its devices. */
+export async function accessObjects(project: TestProject): Promise<string[]> {
+  const found: string[] = [];
+  for (const [apiVersion, kind] of [
+    ["v1", "ServiceAccount"],
+    [RBAC, "Role"],
+    [RBAC, "RoleBinding"],
+  ] as const) {
+    for (const { metadata } of await list(project, apiVersion, kind)) found.push(`${kind} ${metadata.name}`);
+  }
+  for (const kind of ["ClusterRole", "ClusterRoleBinding"]) {
+    for (const { metadata } of await project.api.listMetadata({ apiVersion: RBAC, kind })) {
+      const owner = metadata.annotations?.[OWNER_ANNOTATION];
+      if (owner?.startsWith(`project-${project.id}/`)) found.push(`${kind} ${metadata.name}`);
+    }
+  }
+  return found.sort();
+}
+
+/**
+ * Objects that nobody declared, and declared ones that are missing.
+ *
+ * @param access what `accessObjects` found after the first update
+ */
+export async function strayObjects(
+  project: TestProject,
+  life: FleetLife,
+  access: readonly string[],
+): Promise<string[]> {
   const [secrets, configMaps, leases] = await Promise.all([
     list(project, "v1", "Secret"),
     list(project, "v1", "ConfigMap"),
     list(project, "coordination.k8s.io/v1", "Lease"),
   ]);
+  const rights = await accessObjects(project);
   const flash = configMaps.filter(({ metadata }) => metadata.name.endsWith("-flash"));
   const artifacts = flash.map(
     ({ data }) =>
@@ -62,6 +111,8 @@ export async function strayObjects(project: TestProject, life: FleetLife): Promi
     ...objects.filter((name) => !expected.has(name)).map((name) => `${name} is nobody's`),
     ...[...expected].filter((name) => !objects.includes(name)).map((name) => `${name} is missing`),
     ...names(leases).map((name) => `Lease ${name} is nobody's`),
+    ...rights.filter((name) => !access.includes(name)).map((name) => `${name} is nobody's`),
+    ...access.filter((name) => !rights.includes(name)).map((name) => `${name} is missing`),
   ];
 }
 
