@@ -346,9 +346,11 @@ describe.skipIf(!there)("the life of a device's credentials at a real Mosquitto"
     expect(await dueIn(89)).toEqual([]);
     // Two thirds of 1095 days.
     expect((await dueIn(730)).sort()).toEqual(
-      ["a: generation 3", "b: generation 2", "c: generation 4", "d: generation 4"]
-        .concat(["observer: generation 2", "x: generation 2", "y: generation 3"])
-        .map((line) => expect.stringContaining(`${line} of ${addDays(TODAY, 730)}`)),
+      [
+        ...["a: generation 3 (from 2)", "b: generation 2 (from 1)", "c: generation 4 (from 3)"],
+        ...["d: generation 4 (from 3)", "observer: generation 2 (from 1)", "x: generation 2 (from 1)"],
+        "y: generation 3 (from 2)",
+      ].map((line) => expect.stringContaining(`${line} of ${addDays(TODAY, 730)}`)),
     );
     delete project.variables.EDGEFLOCK_TODAY;
   });

@@ -20,7 +20,14 @@ const talks = { commands: true, broadcasts: true };
 function users(devices: Record<string, { class: string; groups: string[]; generation?: number }>) {
   const classes = { node: talks, mute: { commands: false, broadcasts: false } };
   return brokerUsers(
-    { namespace: "ns", topicRoot: "site", devices, classes, readers: { recorder: {} }, applications: { home: {} } },
+    {
+      namespace: "ns",
+      topicRoot: "site",
+      devices,
+      classes,
+      readers: { recorder: {} },
+      applications: { home: {} },
+    },
     { rootKey, adopted: {} },
   );
 }
