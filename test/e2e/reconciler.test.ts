@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { APPROVE_ANNOTATION } from "../../cli/reconcile/observed-objects.ts";
 import { filesFromCluster } from "../../toolchain/embedded-broker/files-from-cluster.ts";
 import { cluster, device, group, twoHalls } from "./manifests.ts";
 import { ReconciledFleet } from "./reconciled-fleet.ts";
@@ -225,29 +224,5 @@ describe("a fleet that is declared in the cluster", () => {
 
   it("ends in order when it is told to", async () => {
     expect(await reconciler.end("SIGTERM")).toBe(0);
-  });
-
-  it("waits for a person's approval in dry-run mode, and then does what was previewed", async () => {
-    const [before, updates] = [await secretVersions(), await fleet.updates()];
-    reconciler = fleet.reconciler("--dry-run");
-    const change = { spec: { data: { "place.name": "bench 9" } } };
-    await fleet.kubectl("patch", "device", "a", "--type=merge", "-p", JSON.stringify(change));
-    await fleet.until("the preview is there", async () => {
-      return (await fleet.condition("Device", "a", "Ready")) === "Unknown AwaitingApproval";
-    });
-    const { status } = await fleet.object("DevicesCluster", fleet.namespace);
-    expect(status?.preview?.changes).toEqual([`update Device ${fleet.namespace}/a: place.name`]);
-    expect(await fleet.updates()).toBe(updates);
-    expect(await secretVersions()).toEqual(before);
-    await fleet.kubectl(
-      ...["annotate", "devicescluster", fleet.namespace, `${APPROVE_ANNOTATION}=${status?.preview?.id}`],
-    );
-    await fleet.ready("Device", "a");
-    expect(await fleet.updates()).toBe(updates + 1);
-    expect((await secretVersions())["a-device"]).not.toBe(before["a-device"]);
-    await fleet.until("the preview is gone", async () => {
-      return (await fleet.object("DevicesCluster", fleet.namespace)).status?.preview === undefined;
-    });
-    await reconciler.end("SIGTERM");
   });
 });
