@@ -7,6 +7,7 @@ import type { KubernetesApi } from "../kubernetes/api.ts";
 import { OWNER_ANNOTATION, refuseForeign } from "../kubernetes/owned-object.ts";
 import { ownerToken } from "../model/owner-token.ts";
 import type { Eventually } from "./eventually.ts";
+import { liveMetadata } from "./live-objects.ts";
 import { reportable } from "./visible.ts";
 
 /** Annotation of the Kubernetes provider: the field manager, else a random one for each try. */
@@ -79,7 +80,7 @@ export function ownedMetadata(
   return {
     name: accepted.apply(async (tokens) => {
       await reportable(async () => {
-        const live = await (await api()).getOrUndefined(address);
+        const live = await liveMetadata(await api(), address);
         if (live) refuseForeign(live, tokens, nobodys);
       });
       return name;

@@ -16,7 +16,7 @@ export async function startApiServer(): Promise<ApiServer> {
   const objects: Record<string, object> = {};
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? "", "http://localhost").pathname;
-    const collection = /\/(secrets|configmaps|leases)$/.test(path);
+    const collection = /\/(secrets|configmaps|leases|serviceaccounts|roles|rolebindings)$/.test(path);
     const items = Object.keys(objects).filter((each) => each.startsWith(`${path}/`));
     const found = collection ? { items: items.map((each) => objects[each]), metadata: {} } : objects[path];
     response.writeHead(found ? 200 : 404, { "content-type": "application/json" });
