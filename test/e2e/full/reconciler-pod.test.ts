@@ -165,7 +165,10 @@ describe.skipIf(!nodeIsPossible || !baseEngine)("a reconciler in a pod", () => {
     const there = (await findMosquitto()) !== undefined;
     const logins = { c: await login("c"), d: await login("d") };
     const folder = await mkdtemp(join(tmpdir(), "edgeflock-broker-"));
-    const files = () => filesFromCluster(node.api, FLEET);
+    const files = async () => {
+      const { passwordfile, aclfile } = await filesFromCluster(node.api, FLEET);
+      return { passwordfile, aclfile };
+    };
     const broker = there ? await Mosquitto.start(folder, port, tls, await files()) : undefined;
     try {
       for (const who of Object.values(logins)) await (await broker?.connect(who))?.endAsync();
