@@ -5,8 +5,11 @@ import { setImmediate as soon } from "node:timers/promises";
 
 export const MARK_VARIABLE = "EDGEFLOCK_BUILD";
 
-/** Looks in a row that find nobody: of a builder that goes on forking, one may miss all. */
-const QUIET_LOOKS = 2;
+/**
+ * Looks in a row that find nobody. Of a builder that goes on forking, one or two may miss all: a program that is just
+ * being started shows no environment.
+ */
+const QUIET_LOOKS = 5;
 const MOST_LOOKS = 1000;
 
 /** Ends all processes that were started with this mark, and those that they start meanwhile. */
