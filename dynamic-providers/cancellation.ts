@@ -4,12 +4,15 @@
 import { subscribe } from "node:diagnostics_channel";
 import { cancelWork } from "../builders/interruption.ts";
 
+/** Set where builds that have begun are to come to their end: nobody sits at a terminal, and the next update needs them. */
+export const FINISH_BUILDS_VARIABLE = "EDGEFLOCK_FINISH_BUILDS";
+
 const CANCEL = "/pulumirpc.ResourceProvider/Cancel";
 let listening = false;
 
 /** Once a process. */
 export function endWorkOnCancel(): void {
-  if (listening) return;
+  if (listening || process.env[FINISH_BUILDS_VARIABLE]) return;
   listening = true;
   // https://nodejs.org/api/diagnostics_channel.html: a request, however its server handles it
   subscribe("http2.server.stream.start", (message) => {

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { execa } from "execa";
 import { sweepWorkFolders } from "../../builders/work-folder.ts";
+import { FINISH_BUILDS_VARIABLE } from "../../dynamic-providers/cancellation.ts";
 import { type Happened, OCCURRENCES_FILE_VARIABLE } from "../../dynamic-providers/tell.ts";
 import { OBJECTS_FILE_VARIABLE } from "../../kubernetes/declared-objects.ts";
 import { isAlive } from "../../toolchain/is-alive.ts";
@@ -77,6 +78,7 @@ async function withFolder(run: PulumiRun, work: (pulumi: Pulumi) => Promise<numb
         ...variables,
         [OBJECTS_FILE_VARIABLE]: objects,
         [OCCURRENCES_FILE_VARIABLE]: occurrences,
+        [FINISH_BUILDS_VARIABLE]: "1",
       });
       output = ran.output;
       return ran.code;

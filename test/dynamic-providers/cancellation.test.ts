@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { credentials, Server, ServerCredentials } from "@grpc/grpc-js";
 import { afterEach, expect, it } from "vitest";
 import { interruptible } from "../../builders/interruption.ts";
-import { endWorkOnCancel } from "../../dynamic-providers/cancellation.ts";
+import { endWorkOnCancel, FINISH_BUILDS_VARIABLE } from "../../dynamic-providers/cancellation.ts";
 
 const require = createRequire(import.meta.url);
 const { Empty } = require("google-protobuf/google/protobuf/empty_pb.js");
@@ -22,8 +22,10 @@ it("ends the builds of a provider whose engine cancels, and those that would beg
   const port = await new Promise<number>((resolve) =>
     server!.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (_, bound) => resolve(bound)),
   );
-  // pulumi's host listens before any provider of ours is loaded
+  // where they are to come to their end, nothing listens
+  process.env[FINISH_BUILDS_VARIABLE] = "1";
   endWorkOnCancel();
+  delete process.env[FINISH_BUILDS_VARIABLE];
   const client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
   const call = (method: string) => new Promise((resolve) => client[method](new Empty(), resolve));
   const untilAborted = (signal: AbortSignal) =>
@@ -35,6 +37,9 @@ it("ends the builds of a provider whose engine cancels, and those that would beg
   const build = interruptible(undefined, untilAborted).finally(() => {
     ended = true;
   });
+  await call("cancel");
+  // pulumi's host listens before any provider of ours is loaded
+  endWorkOnCancel();
   await call("getPluginInfo");
   expect(ended).toBe(false);
   await call("cancel");
