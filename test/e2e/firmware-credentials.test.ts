@@ -177,7 +177,7 @@ describe.skipIf(!there).each(["both", "certificate"] as const)(
       await until("commands answered after the flash", () => repliedTo().size > answered + 10);
       // The flash was recorded: now the update ends the old credential, and the new one goes on.
       const since = board.console.length;
-      expect(await project.up()).toEqual({ update: 2 });
+      expect(await project.up()).toEqual({ update: 3 });
       await broker.reload(await files());
       const later = repliedTo().size;
       await until("commands answered after the end of the old one", () => repliedTo().size > later + 10);
