@@ -1,6 +1,8 @@
 // A Pulumi project of its own for a test: inside the checkout's ignored .edgeflock/, so that Node finds `edgeflock`
 // and `@pulumi/pulumi` as it does for any project; with its own state, and the test cluster as its Kubernetes.
+
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -158,6 +160,19 @@ export class TestProject {
   /** What `pulumi stack history` shows of the last update; read where it is kept, which is quicker than asking pulumi. */
   async #lastChanges(): Promise<Record<string, number>> {
     const history = join(this.folder, ".edgeflock/state/.pulumi/history", `project-${this.id}`, STACK);
+    if (!existsSync(history)) {
+      // the state is not in this folder
+      const { stdout } = await this.mustPulumi(
+        "stack",
+        "history",
+        "--json",
+        "--page-size",
+        "1",
+        "--page",
+        "1",
+      );
+      return JSON.parse(stdout)[0].resourceChanges;
+    }
     const updates = (await readdir(history)).filter((name) => name.endsWith(".history.json")).sort();
     const last = JSON.parse(await readFile(join(history, updates.at(-1)!), "utf8"));
     return last.resourceChanges as Record<string, number>;
