@@ -10,7 +10,8 @@ import { billConfigMapName, objectLabels } from "../model/names.ts";
 import { boardsIn, type ClassPlace } from "./board-lease.ts";
 import type { BoardRecord } from "./board-record.ts";
 
-const BILL_LABEL = "edgeflock.io/bill-of-materials";
+/** On every bill that is kept. */
+export const BILL_LABEL = "edgeflock.io/bill-of-materials";
 const DIGEST_ANNOTATION = "edgeflock.io/artifact-digest";
 const KEY = `${SBOM}.gz`;
 /** An object takes 1 MiB. */

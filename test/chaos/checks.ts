@@ -2,14 +2,16 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { recordName } from "../../builders/stores/artifact-parts.ts";
+import { BILL_LABEL } from "../../flash/firmware-bills.ts";
 import { OWNER_ANNOTATION } from "../../kubernetes/owned-object.ts";
 import { CREDENTIALS_ANNOTATION } from "../../model/annotations.ts";
 import { readDeviceRecord } from "../../model/ledger-text.ts";
+import { CLASS_LABEL } from "../../model/names.ts";
 import type { TestProject } from "../e2e/test-project.ts";
 import type { FleetLife } from "./fleet-life.ts";
 
 interface Item {
-  metadata: { name: string; annotations?: Record<string, string> };
+  metadata: { name: string; annotations?: Record<string, string>; labels?: Record<string, string> };
   data?: Record<string, string>;
 }
 
@@ -105,7 +107,12 @@ export async function strayObjects(
   );
   const parts = artifacts.flatMap(({ digest, store }) => [...store.parts, recordName(digest)]);
   const names = (items: Item[]) => items.map(({ metadata }) => metadata.name);
-  const objects = [...names(secrets), ...names(configMaps)].filter((name) => name !== "kube-root-ca.crt");
+  // of the firmware before this one, for boards that may run it: as long as there is the class
+  const classes = flash.map(({ metadata }) => metadata.name.replace(/-flash$/, ""));
+  const isBill = ({ metadata: { labels } }: Item) =>
+    labels?.[BILL_LABEL] !== undefined && classes.includes(labels[CLASS_LABEL] ?? "");
+  const others = configMaps.filter((item) => !isBill(item));
+  const objects = [...names(secrets), ...names(others)].filter((name) => name !== "kube-root-ca.crt");
   const expected = new Set([...life.expected.secrets, ...life.expected.configMaps, ...parts]);
   return [
     ...objects.filter((name) => !expected.has(name)).map((name) => `${name} is nobody's`),
