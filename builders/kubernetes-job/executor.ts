@@ -144,8 +144,10 @@ export class KubernetesJobExecutor implements Executor {
     try {
       const wait = { signal: control.signal, note: (text: string) => control.step.note(text) };
       const claim = await patiently("the API server", () => claimJob(place, planJob(plan.job), wait), wait);
-      const made = planObjects({ ...plan.objects, owner: ownerOf(claim.job) });
-      const objects = () => patiently("the API server", () => releaseJob(place, made, wait), wait);
+      const objects = () => {
+        const made = planObjects({ ...plan.objects, owner: ownerOf(claim.job) });
+        return patiently("the API server", () => releaseJob(place, made, wait), wait);
+      };
       if (claim.prepare) await objects();
       const report = await untilComplete(place, { jobs, prepare: objects }, control, this.#options);
       if (!report) return false;

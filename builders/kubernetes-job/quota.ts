@@ -4,11 +4,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type KubernetesApi, KubernetesError } from "../../kubernetes/api.ts";
 import { type JobObject, newestFirst, type PodObject } from "./job-status.ts";
+import type { Waiting } from "./patience.ts";
 
-export interface QuotaWait {
-  signal: AbortSignal;
-  /** Tells the person what is waited for. */
-  note(text: string): void;
+export interface QuotaWait extends Waiting {
   /** Done between two tries. */
   meanwhile?(): Promise<void>;
 }

@@ -29,13 +29,11 @@ export class ReconcilerMetrics {
     "operation",
     "result",
   ]);
-  readonly #seconds = new Histogram({
-    name: "edgeflock_update_seconds",
-    help: "How long updates and previews took.",
-    labelNames: ["operation"],
-    buckets: UPDATE_BUCKETS,
-    registers: [this.registry],
-  });
+  readonly #seconds = this.#duration(
+    "edgeflock_update_seconds",
+    "How long updates and previews took.",
+    "operation",
+  );
   readonly #lastSuccess = new Gauge({
     name: "edgeflock_last_success_timestamp_seconds",
     help: "When an update ended well last.",
@@ -55,25 +53,21 @@ export class ReconcilerMetrics {
     "builder",
     "result",
   ]);
-  readonly #buildSeconds = new Histogram({
-    name: "edgeflock_build_seconds",
-    help: "How long builds took whose result was not there yet.",
-    labelNames: ["builder"],
-    buckets: UPDATE_BUCKETS,
-    registers: [this.registry],
-  });
+  readonly #buildSeconds = this.#duration(
+    "edgeflock_build_seconds",
+    "How long builds took whose result was not there yet.",
+    "builder",
+  );
   readonly #configBuilds = this.#counter(
     "edgeflock_config_builds_total",
     "Devices' configuration images by how their builds ended.",
     ["builder", "result"],
   );
-  readonly #configBuildSeconds = new Histogram({
-    name: "edgeflock_config_build_seconds",
-    help: "How long a device's configuration image took, with waiting for the others of its batch.",
-    labelNames: ["builder"],
-    buckets: UPDATE_BUCKETS,
-    registers: [this.registry],
-  });
+  readonly #configBuildSeconds = this.#duration(
+    "edgeflock_config_build_seconds",
+    "How long a device's configuration image took, with waiting for the others of its batch.",
+    "builder",
+  );
   readonly #devices = this.#counter("edgeflock_device_events_total", "What happened to devices.", ["reason"]);
 
   constructor(source: MetricsSource) {
@@ -135,6 +129,11 @@ export class ReconcilerMetrics {
 
   watchFailed(kind: string): void {
     this.#watchFailures.inc({ kind });
+  }
+
+  #duration<L extends string>(name: string, help: string, label: L): Histogram<L> {
+    const labelNames = [label];
+    return new Histogram({ name, help, labelNames, buckets: UPDATE_BUCKETS, registers: [this.registry] });
   }
 
   #counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {

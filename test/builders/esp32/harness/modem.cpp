@@ -1,23 +1,14 @@
 // Checks of the modem's layer against a modem that answers as SIMCom's manual says. Prints how many there were;
 // exits 1 with a line for each that failed.
 #include <cmath>
-#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "boards/sim7600/modem.h"
+#include "checks.h"
 #include "fake_board.h"
 
 namespace {
-
-unsigned checks = 0, failures = 0;
-
-void check(bool holds, const std::string &what) {
-  checks++;
-  if (holds) return;
-  failures++;
-  std::printf("failed: %s\n", what.c_str());
-}
 
 /// Answers AT commands; `toDevice` is what the server has sent, `fromDevice` what it was sent.
 class FakeModem : public Uart {
@@ -193,7 +184,5 @@ int main() {
   connection();
   position();
   power();
-  if (failures > 0) return 1;
-  std::printf("%u checks\n", checks);
-  return 0;
+  return report();
 }

@@ -3,13 +3,13 @@
 #include <nvs_flash.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "boards/arduino/storage.h"
 #include "core/nvs_store.h"
+#include "checks.h"
 #include "cut_flash.h"
 
 using namespace edgeflock;
@@ -17,15 +17,6 @@ using namespace edgeflock;
 namespace {
 
 constexpr size_t kSize = 0x5000;
-unsigned checks = 0, failures = 0;
-
-void check(bool holds, const std::string &what) {
-  checks++;
-  if (holds) return;
-  failures++;
-  std::printf("failed: %s\n", what.c_str());
-}
-
 /// The chip: what its library answers, and how often the runtime partition was wiped.
 std::vector<uint8_t> runtime;
 esp_err_t initAnswers = ESP_OK, readAnswers = ESP_OK;
@@ -107,7 +98,5 @@ int main() {
   check(!boot.contents.problems.empty() && boot.contents.problems[0] == "the partition nvs cannot be opened, code 4357", "it says so");
   readAnswers = 0x105;
   check(wipesFor(ESP_ERR_NVS_NO_FREE_PAGES, counter) == 0, "nor is what cannot be looked at");
-  if (failures > 0) return 1;
-  std::printf("%u checks\n", checks);
-  return 0;
+  return report();
 }

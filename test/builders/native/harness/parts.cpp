@@ -2,7 +2,6 @@
 // that failed.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <random>
 #include <string>
 #include <vector>
@@ -16,18 +15,10 @@
 #include "core/mqtt_packet.h"
 #include "core/topics.h"
 #include "drivers/drivers.h"
+#include "checks.h"
 #include "fake_board.h"
 
 namespace {
-
-unsigned checks = 0, failures = 0;
-
-void check(bool holds, const std::string &what) {
-  checks++;
-  if (holds) return;
-  failures++;
-  std::printf("failed: %s\n", what.c_str());
-}
 
 std::vector<Packet> readAll(const std::string &bytes, size_t limit, bool &failed) {
   PacketReader reader(limit);
@@ -631,7 +622,5 @@ int main() {
   brokenWhileAnnouncing();
   damagedFiles();
   withoutConfiguration();
-  if (failures > 0) return 1;
-  std::printf("%u checks\n", checks);
-  return 0;
+  return report();
 }
