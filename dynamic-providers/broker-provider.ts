@@ -30,7 +30,7 @@ import {
   withdraw,
 } from "./injected-secret.ts";
 import type { LiveTarget, UserRecord } from "./live-broker/index.ts";
-import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
+import { created } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
 
@@ -101,11 +101,11 @@ async function diff(_id: string, olds: BrokerOutputs, news: BrokerInputs) {
 
 async function create(inputs: BrokerInputs) {
   const id = `${inputs.namespace}/${inputs.cluster}-broker`;
-  try {
-    return { id, outs: await write(inputs) };
-  } catch (error) {
-    throw isRefusal(error) ? error : new OutcomeUnknown(error, id, unwritten(inputs));
-  }
+  return created(
+    id,
+    () => write(inputs),
+    () => unwritten(inputs),
+  );
 }
 
 async function update(_id: string, olds: BrokerOutputs, news: BrokerInputs) {

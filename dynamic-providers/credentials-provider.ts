@@ -23,7 +23,7 @@ import { describeDrift, type OwnedKeys, ownedDigest } from "./device-drift.ts";
 import { explainWriteError } from "./explain-write-error.ts";
 import { fieldManager } from "./field-manager.ts";
 import { readLedger } from "./fleet-ledger.ts";
-import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
+import { created } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
 
@@ -73,11 +73,11 @@ async function diff(_id: string, olds: CredentialsOutputs, news: CredentialsInpu
 
 async function create(inputs: CredentialsInputs) {
   const id = `${inputs.namespace}/${LEDGER_CONFIG_MAP}`;
-  try {
-    return { id, outs: await write(inputs, []) };
-  } catch (error) {
-    throw isRefusal(error) ? error : new OutcomeUnknown(error, id, unwritten(inputs));
-  }
+  return created(
+    id,
+    () => write(inputs, []),
+    () => unwritten(inputs),
+  );
 }
 
 async function update(_id: string, olds: CredentialsOutputs, news: CredentialsInputs) {

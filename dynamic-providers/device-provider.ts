@@ -17,7 +17,7 @@ import { explainWriteError } from "./explain-write-error.ts";
 import { fieldManager } from "./field-manager.ts";
 import { refuseOtherCredential } from "./handed-out.ts";
 import { jobExecutors } from "./job-executors.ts";
-import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
+import { created } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
 import { failedNews, type Happened, tell } from "./tell.ts";
@@ -74,12 +74,11 @@ async function diff(_id: string, olds: DeviceOutputs, news: DeviceInputs) {
 
 async function create(inputs: DeviceInputs) {
   const id = `${inputs.namespace}/${deviceSecretName(inputs.device)}`;
-  try {
+  const take = async () => {
     await takeOverBoardLease(inputs);
-    return { id, outs: await write(inputs, createOwned) };
-  } catch (error) {
-    throw isRefusal(error) ? error : new OutcomeUnknown(error, id, unknownOutputs(inputs));
-  }
+    return await write(inputs, createOwned);
+  };
+  return created(id, take, () => unknownOutputs(inputs));
 }
 
 async function update(_id: string, olds: DeviceOutputs, news: DeviceInputs) {

@@ -23,6 +23,23 @@ export class OutcomeUnknown extends Error {
   }
 }
 
+/**
+ * What a provider's `create` gives back.
+ * @param unwritten what the state is to remember where the write broke off
+ * @throws OutcomeUnknown, or what the write was refused with
+ */
+export async function created<T extends object>(
+  id: string,
+  write: () => Promise<T>,
+  unwritten: () => object,
+): Promise<{ id: string; outs: T }> {
+  try {
+    return { id, outs: await write() };
+  } catch (error) {
+    throw isRefusal(error) ? error : new OutcomeUnknown(error, id, unwritten());
+  }
+}
+
 /** Whether somebody said no, so that nothing was written. */
 export function isRefusal(error: unknown): boolean {
   if (error instanceof VisibleError) {

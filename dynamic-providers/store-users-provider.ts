@@ -3,7 +3,7 @@
 import type { StoreUserKind } from "../model/artifact-policy.ts";
 import { appliedDigest } from "./applied-digest.ts";
 import { type AccessKey, type IamPlace, IamUsers, type WantedIamUser } from "./iam-users.ts";
-import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
+import { created } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
 import type { ClusterInputs } from "./stack-connection.ts";
 
@@ -39,12 +39,11 @@ async function diff(_id: string, olds: StoreUsersOutputs, news: StoreUsersInputs
 
 async function create(inputs: StoreUsersInputs) {
   const id = `${inputs.namespace}/store-users`;
-  try {
-    return { id, outs: await write(inputs) };
-  } catch (error) {
-    if (isRefusal(error)) throw error;
-    throw new OutcomeUnknown(error, id, outputs(inputs, "", NO_KEYS));
-  }
+  return created(
+    id,
+    () => write(inputs),
+    () => outputs(inputs, "", NO_KEYS),
+  );
 }
 
 async function update(_id: string, olds: StoreUsersOutputs, news: StoreUsersInputs) {

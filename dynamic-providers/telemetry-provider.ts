@@ -19,7 +19,7 @@ import {
   perhapsInjected,
   withdraw,
 } from "./injected-secret.ts";
-import { isRefusal, OutcomeUnknown } from "./outcome-unknown.ts";
+import { created } from "./outcome-unknown.ts";
 import type { DynamicProvider } from "./provider.ts";
 import { type ClusterInputs, connectFor } from "./stack-connection.ts";
 
@@ -79,12 +79,11 @@ async function create(inputs: TelemetryInputs) {
   const { server, admin } = influxOf(inputs);
   // Whatever fails here fails before anything is written.
   await asAdministrator(server, admin);
-  try {
-    return { id, outs: await write(inputs, undefined) };
-  } catch (error) {
-    if (isRefusal(error)) throw error;
-    throw new OutcomeUnknown(error, id, outputs(inputs, "", []));
-  }
+  return created(
+    id,
+    () => write(inputs, undefined),
+    () => outputs(inputs, "", []),
+  );
 }
 
 async function update(_id: string, olds: TelemetryOutputs, news: TelemetryInputs) {
